@@ -1,51 +1,51 @@
 // What a fence is once it has passed the door: normalised, valid, ready to be indexed. libs/geo makes these.
-import type { BeaconKind } from "./columns.ts";
+import type { BeaconKind } from './columns.ts'
 
 /** One polygon: an outer ring and its holes, planar in lon/lat degrees. */
 export interface Polygon {
-	/**
-	 * Closed rings as `[lon0, lat0, lon1, lat1, …]`, first = last vertex, the outer ring first. A polygon across the antimeridian
-	 * is unwrapped: its longitudes run on past 180 or below -180, within [-540, 540]. A ring round a pole is closed at the pole.
-	 */
-	readonly rings: readonly Float64Array[];
+  /**
+   * Closed rings as `[lon0, lat0, lon1, lat1, …]`, first = last vertex, the outer ring first. A polygon across the antimeridian
+   * is unwrapped: its longitudes run on past 180 or below -180, within [-540, 540]. A ring round a pole is closed at the pole.
+   */
+  readonly rings: readonly Float64Array[]
 }
 
 /** Inside = in any of the polygons, boundary included. A longitude is tried as it is, and ±360 where a polygon leaves ±180. */
 export interface PolygonShape {
-	readonly kind: "polygon";
-	readonly polygons: readonly Polygon[];
+  readonly kind: 'polygon'
+  readonly polygons: readonly Polygon[]
 }
 
 /** Inside = at most `radiusM` geodesic metres (WGS84) from the centre. */
 export interface CircleShape {
-	readonly kind: "circle";
-	readonly lon: number;
-	readonly lat: number;
-	readonly radiusM: number;
+  readonly kind: 'circle'
+  readonly lon: number
+  readonly lat: number
+  readonly radiusM: number
 }
 
 /** Inside = a sighting of this kind whose id begins with `prefix` (a whole id is its own prefix). */
 export interface BeaconShape {
-	readonly kind: "beacon";
-	readonly beacon: BeaconKind;
-	/** iBeacon 16, 18 or 20 bytes; Eddystone-UID 10 or 16; AltBeacon 20. */
-	readonly prefix: Uint8Array;
+  readonly kind: 'beacon'
+  readonly beacon: BeaconKind
+  /** iBeacon 16, 18 or 20 bytes; Eddystone-UID 10 or 16; AltBeacon 20. */
+  readonly prefix: Uint8Array
 }
 
-export type Shape = PolygonShape | CircleShape | BeaconShape;
+export type Shape = PolygonShape | CircleShape | BeaconShape
 
 /** A named area or beacon region. Immutable; a change is a new object with another version. */
 export interface Fence {
-	readonly id: string;
-	/** Another number after every change; the same on every node. */
-	readonly version: number;
-	/** Whose it is; null = every tenant's. */
-	readonly tenant: string | null;
-	readonly name: string | null;
-	readonly shape: Shape;
-	readonly tags: readonly string[];
-	/** Ids of the campaigns that run on it. */
-	readonly campaigns: readonly string[];
-	/** Seconds inside until a dwell, or null. */
-	readonly dwellS: number | null;
+  readonly id: string
+  /** Another number after every change; the same on every node. */
+  readonly version: number
+  /** Whose it is; null = every tenant's. */
+  readonly tenant: string | null
+  readonly name: string | null
+  readonly shape: Shape
+  readonly tags: readonly string[]
+  /** Ids of the campaigns that run on it. */
+  readonly campaigns: readonly string[]
+  /** Seconds inside until a dwell, or null. */
+  readonly dwellS: number | null
 }

@@ -1,97 +1,87 @@
 // The ports: what the pipeline needs of the world. Each has one contract suite in ../contract that every adapter runs.
-import type { PingColumns } from "./columns.ts";
-import type { Fence } from "./fences.ts";
-import type { RecordBatch } from "./records.ts";
+import type { PingColumns } from './columns.ts'
+import type { Fence } from './fences.ts'
+import type { RecordBatch } from './records.ts'
 
 /** Where events go. Two adapters: the journal (libs/embedded) and Kafka (libs/kafka). */
 export interface EventSink {
-	start(): Promise<void>;
-	/** Writes out what is queued, then closes; gives up at the deadline. Idempotent, safe before `start`. */
-	stop(deadlineMs: number): Promise<void>;
-	/** May `bytes` more (as `recordBatchBytes` counts them) and `events` more be published now? */
-	hasRoom(bytes: number, events: number): boolean;
-	/**
-	 * Resolves once every record is durable (broker acks=all, or fsynced), in the order given among batches of one key.
-	 * Rejects with a SinkError when it could not be made durable by the delivery deadline: then the records may or may not be
-	 * written, and sending them again is safe because their ids are stable. A full sink rejects at once.
-	 */
-	publish(batch: RecordBatch): Promise<void>;
-	/** Is the sink connected, as far as it knows? For readiness; `publish` finds out for itself. */
-	healthy(): boolean;
+  start(): Promise<void>
+  /** Writes out what is queued, then closes; gives up at the deadline. Idempotent, safe before `start`. */
+  stop(deadlineMs: number): Promise<void>
+  /** May `bytes` more (as `recordBatchBytes` counts them) and `events` more be published now? */
+  hasRoom(bytes: number, events: number): boolean
+  /**
+   * Resolves once every record is durable (broker acks=all, or fsynced), in the order given among batches of one key.
+   * Rejects with a SinkError when it could not be made durable by the delivery deadline: then the records may or may not be
+   * written, and sending them again is safe because their ids are stable. A full sink rejects at once.
+   */
+  publish(batch: RecordBatch): Promise<void>
+  /** Is the sink connected, as far as it knows? For readiness; `publish` finds out for itself. */
+  healthy(): boolean
 }
 
 /** Why a publish failed. Always retryable by the client. */
 export class SinkError extends Error {
-	readonly code: "full" | "deadline" | "stopped" | "io";
-	constructor(
-		code: SinkError["code"],
-		message: string,
-		options?: ErrorOptions,
-	) {
-		super(message, options);
-		this.name = "SinkError";
-		this.code = code;
-	}
+  readonly code: 'full' | 'deadline' | 'stopped' | 'io'
+  constructor(code: SinkError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'SinkError'
+    this.code = code
+  }
 }
 
 /** The fences of one moment. Immutable: a change is a new index, swapped between two batches. */
 export interface FenceIndex {
-	/** Number of fences. */
-	readonly size: number;
-	/** Fence by slot. Slots number the fences 0..size-1 in order of id (UTF-16 code units), then of tenant. */
-	fence(slot: number): Fence;
-	/** Slots of the fences of `tenant` (and of every tenant) that hold the point, ascending, into `out`, replacing what it held. */
-	matchInto(tenant: string, lon: number, lat: number, out: SlotList): void;
-	/** The same for a beacon sighting; `id` holds the whole id of the kind at `offset`. */
-	matchBeaconInto(
-		tenant: string,
-		kind: number,
-		id: Uint8Array,
-		offset: number,
-		out: SlotList,
-	): void;
-	/** Every ping of the batch whose `reason` is 0, into `out`, replacing what it held. */
-	matchBatchInto(tenant: string, columns: PingColumns, out: BatchHits): void;
+  /** Number of fences. */
+  readonly size: number
+  /** Fence by slot. Slots number the fences 0..size-1 in order of id (UTF-16 code units), then of tenant. */
+  fence(slot: number): Fence
+  /** Slots of the fences of `tenant` (and of every tenant) that hold the point, ascending, into `out`, replacing what it held. */
+  matchInto(tenant: string, lon: number, lat: number, out: SlotList): void
+  /** The same for a beacon sighting; `id` holds the whole id of the kind at `offset`. */
+  matchBeaconInto(tenant: string, kind: number, id: Uint8Array, offset: number, out: SlotList): void
+  /** Every ping of the batch whose `reason` is 0, into `out`, replacing what it held. */
+  matchBatchInto(tenant: string, columns: PingColumns, out: BatchHits): void
 }
 
 /** A growing list of slots, owned by the caller and reused. */
 export class SlotList {
-	slots: Uint32Array = new Uint32Array(64);
-	length = 0;
+  slots: Uint32Array = new Uint32Array(64)
+  length = 0
 
-	push(slot: number): void {
-		if (this.length === this.slots.length) this.#grow();
-		this.slots[this.length++] = slot;
-	}
+  push(slot: number): void {
+    if (this.length === this.slots.length) this.#grow()
+    this.slots[this.length++] = slot
+  }
 
-	#grow(): void {
-		const larger = new Uint32Array(this.slots.length * 2);
-		larger.set(this.slots);
-		this.slots = larger;
-	}
+  #grow(): void {
+    const larger = new Uint32Array(this.slots.length * 2)
+    larger.set(this.slots)
+    this.slots = larger
+  }
 }
 
 /** The hits of a batch: those of ping i are `list.slots[starts[i]] … list.slots[starts[i + 1] - 1]`, ascending. */
 export class BatchHits {
-	readonly starts: Uint32Array;
-	readonly list: SlotList = new SlotList();
-	/** Pings with at least one hit. */
-	matched = 0;
+  readonly starts: Uint32Array
+  readonly list: SlotList = new SlotList()
+  /** Pings with at least one hit. */
+  matched = 0
 
-	constructor(capacity: number) {
-		this.starts = new Uint32Array(capacity + 1);
-	}
+  constructor(capacity: number) {
+    this.starts = new Uint32Array(capacity + 1)
+  }
 }
 
 /** Wall clock in epoch ms. Injected, so that tests can set it. */
-export type Clock = () => number;
+export type Clock = () => number
 
 /** What L2 and services log with: one line per state change, never per ping, never an id or a coordinate. */
 export interface Logger {
-	info(fields: Readonly<Record<string, unknown>>, msg: string): void;
-	warn(fields: Readonly<Record<string, unknown>>, msg: string): void;
-	error(fields: Readonly<Record<string, unknown>>, msg: string): void;
+  info(fields: Readonly<Record<string, unknown>>, msg: string): void
+  warn(fields: Readonly<Record<string, unknown>>, msg: string): void
+  error(fields: Readonly<Record<string, unknown>>, msg: string): void
 }
 
 /** Swallows everything; for tests and tools. */
-export const silentLogger: Logger = { info() {}, warn() {}, error() {} };
+export const silentLogger: Logger = { info() {}, warn() {}, error() {} }
