@@ -1,1 +1,24 @@
-export {}
+export { type LogLine, type ServiceOptions, ServiceProcess, startService } from './child.ts'
+export { KafkaBroker, KafkaCluster, type KafkaOptions, startKafka } from './kafka.ts'
+export { findKafkaLauncher, kafkaVersion } from './kafka-launcher.ts'
+export { countBrokers, waitForBrokers } from './kafka-probe.ts'
+export { freePorts } from './ports.ts'
+export {
+  type ProcessEnd,
+  type ProcessOptions,
+  runToEnd,
+  startProcess,
+  succeeds,
+  WatchedProcess,
+} from './process.ts'
+export { RedisServer, startRedis } from './redis.ts'
+export {
+  findStrace,
+  parseStrace,
+  type StraceOptions,
+  type SystemCall,
+  straceAttach,
+  straceRun,
+  type Trace,
+} from './strace.ts'
+export { removeFolder, tempFolder } from './temp.ts'
