@@ -1,0 +1,153 @@
+// From environment to one typed object. Every problem is found and told at once, before anything listens.
+import { readFileSync } from 'node:fs'
+import type { ConfigOf, Schema, Setting } from './setting.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The prefix whose unknown names are problems. */
+const PREFIX = 'FENCEPOST_'
+/** Names with this prefix belong to the tests. */
+const TEST_PREFIX = 'FENCEPOST_TEST_'
+
+/** All that is wrong with an environment. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[]
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.name = 'ConfigError'
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads a schema's settings from an environment. An empty variable counts as not set.
+ *
+ * @throws ConfigError with every problem, unknown `FENCEPOST_*` names included; the value of a secret is in none of them
+ */
+export function parseConfig<S extends Schema>(schema: S, env: Environment): ConfigOf<S> {
+  const problems: string[] = []
+  const config: Record<string, unknown> = {}
+  for (const [key, one] of Object.entries(schema)) {
+    const read = readSetting(one, env)
+    if ('problem' in read) problems.push(read.problem)
+    else config[key] = read.value
+  }
+  problems.push(...unknownNames(schema, env))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return config as ConfigOf<S>
+}
+
+function readSetting(one: Setting<unknown>, env: Environment): { value: unknown } | { problem: string } {
+  const given = textOf(one, env)
+  if (given !== null && 'problem' in given) return given
+  if (given === null) return one.fallback ?? { problem: `${one.env} is missing: ${one.help}` }
+  const parsed = one.parse(given.value)
+  if ('value' in parsed) return parsed
+  return { problem: `${one.env} ${parsed.problem}${one.secret ? '' : `, got ${JSON.stringify(given.value)}`}` }
+}
+
+function textOf(one: Setting<unknown>, env: Environment): { value: string } | { problem: string } | null {
+  const direct = env[one.env]
+  const path = one.secret ? env[`${one.env}_FILE`] : undefined
+  if (path === undefined || path === '') return direct === undefined || direct === '' ? null : { value: direct }
+  if (direct !== undefined && direct !== '') return { problem: `${one.env} and ${one.env}_FILE are both set; keep one` }
+  try {
+    return { value: readFileSync(path, 'utf8').trim() }
+  } catch {
+    return { problem: `${one.env}_FILE: cannot read ${path}` }
+  }
+}
+
+function unknownNames(schema: Schema, env: Environment): string[] {
+  const known = new Set(Object.values(schema).flatMap((one) => (one.secret ? [one.env, `${one.env}_FILE`] : [one.env])))
+  return Object.keys(env)
+    .filter((name) => name.startsWith(PREFIX) && !name.startsWith(TEST_PREFIX) && !known.has(name))
+    .map((name) => `${name} is not a setting${suggestion(name, known)}`)
+}
+
+function suggestion(name: string, known: ReadonlySet<string>): string {
+  const near = [...known].map((other) => [distance(name, other), other] as const).sort((a, b) => a[0] - b[0])[0]
+  return near !== undefined && near[0] <= 4 ? `; did you mean ${near[1]}?` : '; --help lists them all'
+}
+
+/** Edits from one name to the other (Levenshtein 1966). */
+function distance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++)
+      row[j] = Math.min(
+        (row[j - 1] as number) + 1,
+        (previous[j] as number) + 1,
+        (previous[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1),
+      )
+    previous = row
+  }
+  return previous[b.length] as number
+}
+
+/** The settings as people read them: name, values, default and help of each. */
+export function renderHelp(schema: Schema, text: { about: string; usage: string }): string {
+  const rows = Object.values(schema).map((one) => {
+    const values = one.unit === undefined ? one.values : `${one.values} ${one.unit}`
+    return `  ${one.env}  (${values}; ${defaultOf(one)})\n      ${one.help}`
+  })
+  return [
+    text.about,
+    '',
+    `Usage: ${text.usage}`,
+    '  --help          this text',
+    '  --print-config  the settings in force, secrets left out, and ends',
+    '',
+    'Settings, by environment; a secret NAME may be given as a file by NAME_FILE:',
+    ...rows,
+    '',
+  ].join('\n')
+}
+
+function defaultOf(one: Setting<unknown>): string {
+  if (one.fallback === null) return 'required'
+  const { value } = one.fallback
+  if (value === undefined || value === null) return 'not set'
+  const printed = one.print(value)
+  return printed === '' ? 'default: none' : `default ${printed}`
+}
+
+/** `NAME=value` lines that parse back to the same config; secrets are `NAME=<redacted>`, what is not set is a comment. */
+export function renderConfig<S extends Schema>(schema: S, config: ConfigOf<S>): string {
+  const lines = Object.entries(schema).map(([key, one]) => {
+    const value = config[key as keyof S]
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) return `# ${one.env} is not set`
+    return `${one.env}=${one.secret ? '<redacted>' : one.print(value as NonNullable<unknown>)}`
+  })
+  return `${lines.join('\n')}\n`
+}
+
+/**
+ * Config for a `main.ts`: answers `--help` and `--print-config`, tells every problem on stderr, and ends the process for
+ * each of these. Returns only when the service should go on.
+ */
+export function configFromCommandLine<S extends Schema>(
+  schema: S,
+  text: { about: string; usage: string; flags?: readonly string[] },
+  { argv = process.argv.slice(2), env = process.env as Environment } = {},
+): ConfigOf<S> {
+  const flags = ['--help', '--print-config', ...(text.flags ?? [])]
+  const stray = argv.find((word) => !flags.includes(word))
+  if (stray !== undefined) end(2, process.stderr, `${stray} is not an option; --help lists them\n`)
+  if (argv.includes('--help')) end(0, process.stdout, renderHelp(schema, text))
+  let config: ConfigOf<S>
+  try {
+    config = parseConfig(schema, env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    end(2, process.stderr, `${error.problems.join('\n')}\n--help explains every setting\n`)
+  }
+  if (argv.includes('--print-config')) end(0, process.stdout, renderConfig(schema, config))
+  return config
+}
+
+function end(code: number, stream: NodeJS.WriteStream, text: string): never {
+  stream.write(text)
+  process.exit(code)
+}
