@@ -5,9 +5,14 @@ import type { BeaconKind } from './columns.ts'
 export interface Polygon {
   /**
    * Closed rings as `[lon0, lat0, lon1, lat1, …]`, first = last vertex, the outer ring first. A polygon across the antimeridian
-   * is unwrapped: its longitudes run on past 180 or below -180, within [-540, 540]. A ring round a pole is closed at the pole.
+   * is unwrapped: its longitudes run on past 180 or below -180, within [-540, 540].
    */
   readonly rings: readonly Float64Array[]
+  /**
+   * A ring goes round a pole: all rings are repeated past ±180 on both sides and that one is closed beyond the pole, at latitude
+   * ±91. A longitude is then tried only as it is, never ±360.
+   */
+  readonly polar?: true
 }
 
 /** Inside = in any of the polygons, boundary included. A longitude is tried as it is, and ±360 where a polygon leaves ±180. */
