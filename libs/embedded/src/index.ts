@@ -1,1 +1,10 @@
-export {}
+export { type DataFolder, openDataFolder } from './data-folder.ts'
+export {
+  createJournal,
+  type Journal,
+  type JournalCounters,
+  type JournalOptions,
+  type JournalStats,
+  type TopicStats,
+} from './journal.ts'
+export { type CursorRecord, parseCursor, type ReadResult } from './reader.ts'

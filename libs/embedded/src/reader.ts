@@ -1,0 +1,94 @@
+// Reads the journal back by cursor. A cursor is the record's sequence number in its topic, as decimal digits.
+import { type Logger, recordHeaders, recordValue, type StoredRecord, type Topic } from '@fencepost/model'
+import { decodeFrame, FrameError } from './frame.ts'
+import { decodeFrameKey, frameKeyAt, topicEnd } from './keys.ts'
+import type { Store } from './store.ts'
+import { oldestSeq, type TopicState } from './topic-state.ts'
+
+export interface CursorRecord {
+  readonly cursor: string
+  readonly record: StoredRecord
+}
+
+export interface ReadResult {
+  /** In order of their cursors. Empty = nothing newer yet. May be fewer than asked for although more follow: go on after the last. */
+  readonly records: CursorRecord[]
+  /** `after` lies before the oldest record kept: what came next has been deleted. */
+  readonly gone: boolean
+}
+
+/** Bytes of values after which one read ends, so that it holds up neither memory nor the event loop. */
+const MAX_READ_BYTES = 4 * 1024 * 1024
+const KEYS_AT_ONCE = 64
+
+/** Reads a cursor as `/v1/events` takes it: decimal digits, at most 15 of them; anything else is undefined. */
+export function parseCursor(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+export interface ReaderCounters {
+  /** Frames left out because they could not be read. */
+  damagedFrames: number
+}
+
+/** Up to `limit` records after the sequence number `after` (exclusive; null = from the oldest). */
+export function readAfter(
+  store: Store,
+  state: TopicState,
+  after: number | null,
+  limit: number,
+  parts: { readonly logger: Logger; readonly counters: ReaderCounters },
+): ReadResult {
+  const oldest = oldestSeq(state)
+  const from = after === null ? oldest : after + 1
+  if (from < oldest) return { records: [], gone: true }
+  const { topic } = state
+  const records: CursorRecord[] = []
+  let bytes = 0
+  let start = store.lastKey(frameKeyAt(topic, from + 1), frameKeyAt(topic, 0)) ?? frameKeyAt(topic, from)
+  for (;;) {
+    const keys = store.keys(start, topicEnd(topic), KEYS_AT_ONCE)
+    for (const key of keys) {
+      if (records.length >= limit || bytes >= MAX_READ_BYTES) return { records, gone: false }
+      bytes += readFrame(store, key, topic, from, limit, records, parts)
+    }
+    if (keys.length < KEYS_AT_ONCE) return { records, gone: false }
+    start = Buffer.concat([keys[KEYS_AT_ONCE - 1] as Buffer, ZERO])
+  }
+}
+
+/** Appended to a key it gives the next possible one. */
+const ZERO = Buffer.from([0])
+
+function readFrame(
+  store: Store,
+  key: Buffer,
+  topic: Topic,
+  from: number,
+  limit: number,
+  into: CursorRecord[],
+  parts: { readonly logger: Logger; readonly counters: ReaderCounters },
+): number {
+  const frame = store.get(key)
+  if (frame === undefined) return 0
+  const { seq } = decodeFrameKey(key)
+  let bytes = 0
+  try {
+    for (const { first, batch } of decodeFrame(frame, topic, from - seq)) {
+      for (let i = Math.max(0, from - seq - first); i < batch.count && into.length < limit; i++) {
+        const value = recordValue(batch, i)
+        bytes += value.length
+        into.push({
+          cursor: String(seq + first + i),
+          record: { topic, key: batch.key, headers: recordHeaders(batch, i), value },
+        })
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof FrameError)) throw error
+    // What can be read is read: one damaged frame must not hide those after it.
+    parts.counters.damagedFrames++
+    parts.logger.error({ topic, cursor: seq, error: error.message }, 'journal frame damaged, left out')
+  }
+  return bytes
+}
