@@ -1,1 +1,12 @@
-export {}
+export { type BodyBudget, type BodyBudgetOptions, createBodyBudget, type Reservation } from './body-budget.ts'
+export { type Cors, type CorsOptions, createCors } from './cors.ts'
+export type { BodyFailure, BodyOptions, Exchange, Handler, Header } from './exchange.ts'
+export {
+  createHttpServer,
+  type HttpCounters,
+  type HttpServer,
+  type HttpServerOptions,
+  type Method,
+} from './http-server.ts'
+export { retryAfter } from './retry-after.ts'
+export type { BodyStream } from './stream.ts'
