@@ -1,1 +1,8 @@
-export {}
+export { encodeAnswer, encodeError } from './answer.ts'
+export { type Encoding, parseContentType } from './content-type.ts'
+export { decodeEvent } from './decode-event.ts'
+export { createDecoder, type Decoder, type DecoderOptions } from './decoder.ts'
+export { createEventEncoder, type EventEncoder, type EventEncoderOptions, type MatchesInput } from './event-encoder.ts'
+export { eventId } from './event-id.ts'
+export type { Coordinates } from './event-writer.ts'
+export { inflate } from './inflate.ts'
