@@ -1,1 +1,14 @@
-export {}
+export { type Box, circleBox, polygonBox } from './box.ts'
+export { type LoadedFences, type LoadOptions, loadFences } from './collection.ts'
+export { FENCE_FAULTS, FenceError, type FenceFault, type FenceProblem } from './faults.ts'
+export { type NormaliseOptions, normaliseFeature } from './feature.ts'
+export {
+  type ChordBounds,
+  chordBounds,
+  createCircleTest,
+  geodesicDistanceM,
+  toEcefInto,
+} from './geodesic.ts'
+export { FENCE_LIMITS } from './limits.ts'
+export { side } from './orientation.ts'
+export { fenceVersion } from './version.ts'
