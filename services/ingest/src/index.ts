@@ -1,1 +1,7 @@
-export {}
+export { answerJson, type Guard } from './admin.ts'
+export { createNode, type FencepostNode, type NodeParts } from './app.ts'
+export { type KafkaConfig, kafkaSettings, type NodeConfig, nodeSettings } from './config.ts'
+export { Counters } from './counters.ts'
+export { type InvalidFences, loadFenceFile } from './fence-file.ts'
+export { addKafkaMetrics, kafkaSinkFrom } from './kafka-sink.ts'
+export { createPipeline, type Outcome, type Pipeline, type PipelineParts } from './pipeline.ts'

@@ -1,0 +1,306 @@
+// Every setting of the node: name, default, unit and reason. services/standalone adds its own to these.
+import { DEFAULT_LIMITS } from '@fencepost/model'
+import { type ConfigOf, setting } from '@fencepost/runtime'
+
+/** What both services read. */
+export const nodeSettings = {
+  port: setting.int({
+    env: 'FENCEPOST_PORT',
+    default: 8080,
+    min: 0,
+    max: 65535,
+    help: 'public port; 0 = any free one, logged in the "listening" line',
+  }),
+  host: setting.string({ env: 'FENCEPOST_HOST', default: '0.0.0.0', help: 'address the public port listens on' }),
+  adminPort: setting.int({
+    env: 'FENCEPOST_ADMIN_PORT',
+    default: 8081,
+    min: 0,
+    max: 65535,
+    help: 'port of /livez, /readyz, /metrics and /v1/events; 0 = any free one',
+  }),
+  adminHost: setting.string({
+    env: 'FENCEPOST_ADMIN_HOST',
+    default: '127.0.0.1',
+    help: 'address the admin port listens on; any other than a loopback one needs FENCEPOST_ADMIN_TOKEN',
+  }),
+  adminToken: setting.secret({
+    env: 'FENCEPOST_ADMIN_TOKEN',
+    optional: true,
+    help: 'bearer token for the admin port; /livez and /readyz answer without it',
+  }),
+  sdkKeys: setting.secret({
+    env: 'FENCEPOST_SDK_KEYS',
+    optional: true,
+    help: 'tenant:key,tenant:key,… that may post pings; without any, every request is a 401',
+  }),
+  fences: setting.string({
+    env: 'FENCEPOST_FENCES',
+    optional: true,
+    help: 'GeoJSON FeatureCollection of the fences; read again on SIGHUP; none = no fences',
+  }),
+  fencesInvalid: setting.choice({
+    env: 'FENCEPOST_FENCES_INVALID',
+    choices: ['skip', 'repair', 'fail'],
+    default: 'skip',
+    help: 'an invalid fence is left out with a log line, repaired (crossed rings read even-odd), or ends the start',
+  }),
+  eventCoordinates: setting.choice({
+    env: 'FENCEPOST_EVENT_COORDINATES',
+    choices: ['none', 'coarse', 'exact'],
+    default: 'coarse',
+    help: 'coordinates in events: none, two decimals (about a kilometre), or as observed',
+  }),
+  eventFormat: setting.choice({
+    env: 'FENCEPOST_EVENT_FORMAT',
+    choices: ['json', 'msgpack'],
+    default: 'json',
+    help: 'encoding of event values',
+  }),
+  maxPingAgeS: setting.int({
+    env: 'FENCEPOST_MAX_PING_AGE_S',
+    default: 72 * 3600,
+    min: 1,
+    max: 100 * 365 * 86400,
+    unit: 's',
+    help: 'an older ping is refused as stale',
+  }),
+  maxPingFutureS: setting.int({
+    env: 'FENCEPOST_MAX_PING_FUTURE_S',
+    default: 300,
+    min: 0,
+    max: 86400,
+    unit: 's',
+    help: 'a ping further ahead of the server’s clock is refused as future',
+  }),
+  maxBodyBytes: setting.int({
+    env: 'FENCEPOST_MAX_BODY_BYTES',
+    default: DEFAULT_LIMITS.bodyBytes,
+    min: 1024,
+    max: 16 * 1024 * 1024,
+    unit: 'bytes',
+    help: 'largest body as sent; above it 413',
+  }),
+  maxInflatedBytes: setting.int({
+    env: 'FENCEPOST_MAX_INFLATED_BYTES',
+    default: DEFAULT_LIMITS.inflatedBytes,
+    min: 1024,
+    max: 64 * 1024 * 1024,
+    unit: 'bytes',
+    help: 'largest gzipped body after inflating; above it 413',
+  }),
+  maxBatch: setting.int({
+    env: 'FENCEPOST_MAX_BATCH',
+    default: DEFAULT_LIMITS.pingsPerBatch,
+    min: 1,
+    max: 10_000,
+    unit: 'pings',
+    help: 'most pings of one batch; above it 413',
+  }),
+  maxBodyMemoryBytes: setting.int({
+    env: 'FENCEPOST_MAX_BODY_MEMORY_BYTES',
+    default: 64 * 1024 * 1024,
+    min: 1024 * 1024,
+    max: 16 * 1024 ** 3,
+    unit: 'bytes',
+    help: 'memory promised to bodies that are being received, reserved at the headers; above it 503',
+  }),
+  maxInflightBytes: setting.int({
+    env: 'FENCEPOST_MAX_INFLIGHT_BYTES',
+    default: 64 * 1024 * 1024,
+    min: 1024 * 1024,
+    max: 16 * 1024 ** 3,
+    unit: 'bytes',
+    help: 'memory for events that are not durable yet; above it 503',
+  }),
+  maxInflightEvents: setting.int({
+    env: 'FENCEPOST_MAX_INFLIGHT_EVENTS',
+    default: 200_000,
+    min: 1000,
+    max: 100_000_000,
+    unit: 'events',
+    help: 'events that are not durable yet; above it 503',
+  }),
+  maxEventBytes: setting.int({
+    env: 'FENCEPOST_MAX_EVENT_BYTES',
+    default: 512 * 1024,
+    min: 4096,
+    max: 8 * 1024 * 1024,
+    unit: 'bytes',
+    help: 'largest event value; must fit the broker’s message.max.bytes; a larger one is event_too_large',
+  }),
+  bodyTimeoutMs: setting.int({
+    env: 'FENCEPOST_BODY_TIMEOUT_MS',
+    default: 9000,
+    min: 100,
+    max: 9500,
+    unit: 'ms',
+    help: 'a body that takes longer is answered 408; below the 10 s after which the HTTP server drops the connection',
+  }),
+  deliveryDeadlineMs: setting.int({
+    env: 'FENCEPOST_DELIVERY_DEADLINE_MS',
+    default: 8000,
+    min: 100,
+    max: 60_000,
+    unit: 'ms',
+    help: 'events that are not durable by then make their request a 503',
+  }),
+  ratePerS: setting.int({
+    env: 'FENCEPOST_RATE_LIMIT_PER_S',
+    default: 0,
+    min: 0,
+    max: 10_000_000,
+    unit: 'requests/s',
+    help: 'requests a second and SDK key on average; above it 429; 0 = no limit',
+  }),
+  rateBurst: setting.int({
+    env: 'FENCEPOST_RATE_LIMIT_BURST',
+    default: 100,
+    min: 1,
+    max: 10_000_000,
+    unit: 'requests',
+    help: 'requests a key may send at once before the rate limit holds',
+  }),
+  corsOrigins: setting.list({
+    env: 'FENCEPOST_CORS_ORIGINS',
+    default: [],
+    help: 'origins of web SDKs, comma separated, or *; none = no CORS headers',
+  }),
+  identityCache: setting.int({
+    env: 'FENCEPOST_IDENTITY_CACHE',
+    default: 50_000,
+    min: 1,
+    max: 10_000_000,
+    unit: 'devices',
+    help: 'pseudonyms kept in memory, about 500 bytes each, so that a busy device costs no HMAC',
+  }),
+  graceMs: setting.int({
+    env: 'FENCEPOST_GRACE_MS',
+    default: 0,
+    min: 0,
+    max: 300_000,
+    unit: 'ms',
+    help: 'after SIGTERM: time between “not ready” and closing the door, for the load balancer to notice',
+  }),
+  stopDeadlineMs: setting.int({
+    env: 'FENCEPOST_STOP_DEADLINE_MS',
+    default: 15_000,
+    min: 100,
+    max: 300_000,
+    unit: 'ms',
+    help: 'after the grace period: time to answer, flush and close',
+  }),
+  logLevel: setting.choice({
+    env: 'FENCEPOST_LOG_LEVEL',
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
+    default: 'info',
+    help: 'lowest level that is logged',
+  }),
+} as const
+
+/** What publishing to Kafka takes. */
+export const kafkaSettings = {
+  kafkaClientId: setting.string({ env: 'FENCEPOST_KAFKA_CLIENT_ID', default: 'fencepost', help: 'client.id' }),
+  topicMatches: setting.string({
+    env: 'FENCEPOST_TOPIC_MATCHES',
+    default: 'fencepost.matches',
+    help: 'topic of match events',
+  }),
+  kafkaCreateTopics: setting.bool({
+    env: 'FENCEPOST_KAFKA_CREATE_TOPICS',
+    default: true,
+    help: 'create topics that are missing; false = only check them',
+  }),
+  kafkaPartitions: setting.int({
+    env: 'FENCEPOST_KAFKA_PARTITIONS',
+    default: 12,
+    min: 1,
+    max: 10_000,
+    help: 'partitions of a topic made here',
+  }),
+  kafkaReplication: setting.int({
+    env: 'FENCEPOST_KAFKA_REPLICATION',
+    default: 3,
+    min: 1,
+    max: 32,
+    help: 'replication factor of a topic made here; capped at the number of brokers, with a warning',
+  }),
+  kafkaMinInsync: setting.int({
+    env: 'FENCEPOST_KAFKA_MIN_INSYNC',
+    default: 2,
+    min: 1,
+    max: 32,
+    help: 'min.insync.replicas of a topic made here; at most the replication factor',
+  }),
+  kafkaRetentionS: setting.int({
+    env: 'FENCEPOST_KAFKA_RETENTION_S',
+    default: 30 * 86400,
+    min: 60,
+    max: 10 * 365 * 86400,
+    unit: 's',
+    help: 'retention of a topic made here; an existing topic that differs is logged',
+  }),
+  kafkaLingerMs: setting.int({
+    env: 'FENCEPOST_KAFKA_LINGER_MS',
+    default: 2,
+    min: 0,
+    max: 1000,
+    unit: 'ms',
+    help: 'how long a record waits for others to share its request',
+  }),
+  kafkaRequestTimeoutMs: setting.int({
+    env: 'FENCEPOST_KAFKA_REQUEST_TIMEOUT_MS',
+    default: 3000,
+    min: 100,
+    max: 60_000,
+    unit: 'ms',
+    help: 'a broker that does not answer by then is asked again; well below the delivery deadline',
+  }),
+  kafkaTls: setting.bool({ env: 'FENCEPOST_KAFKA_TLS', default: false, help: 'TLS to the brokers' }),
+  kafkaTlsCaFile: setting.string({
+    env: 'FENCEPOST_KAFKA_TLS_CA_FILE',
+    optional: true,
+    help: 'PEM of the brokers’ authority; none = the system’s',
+  }),
+  kafkaTlsCertFile: setting.string({
+    env: 'FENCEPOST_KAFKA_TLS_CERT_FILE',
+    optional: true,
+    help: 'PEM of the client’s certificate, for mutual TLS',
+  }),
+  kafkaTlsKeyFile: setting.string({
+    env: 'FENCEPOST_KAFKA_TLS_KEY_FILE',
+    optional: true,
+    help: 'PEM of the client’s key, for mutual TLS',
+  }),
+  kafkaSaslMechanism: setting.choice({
+    env: 'FENCEPOST_KAFKA_SASL_MECHANISM',
+    choices: ['none', 'plain', 'scram-sha-256', 'scram-sha-512'],
+    default: 'none',
+    help: 'how to log in to the brokers',
+  }),
+  kafkaSaslUsername: setting.string({ env: 'FENCEPOST_KAFKA_SASL_USERNAME', optional: true, help: 'SASL user' }),
+  kafkaSaslPassword: setting.secret({ env: 'FENCEPOST_KAFKA_SASL_PASSWORD', optional: true, help: 'SASL password' }),
+} as const
+
+/** services/ingest: a node of a cluster, always with Kafka, keys given so that all nodes share them. */
+export const ingestSettings = {
+  ...nodeSettings,
+  kafkaBrokers: setting.list({
+    env: 'FENCEPOST_KAFKA_BROKERS',
+    required: true,
+    help: 'host:port,host:port of the brokers to begin with',
+  }),
+  ...kafkaSettings,
+  rootKey: setting.secret({
+    env: 'FENCEPOST_ROOT_KEY',
+    help: 'key of subjects and event ids, the same on every node, never changed; openssl rand -hex 32',
+  }),
+  pseudonymKey: setting.secret({
+    env: 'FENCEPOST_PSEUDONYM_KEY',
+    help: 'key of the pseudonyms in events, the same on every node; openssl rand -hex 32',
+  }),
+} as const
+
+export type NodeConfig = ConfigOf<typeof nodeSettings>
+export type KafkaConfig = ConfigOf<typeof kafkaSettings> & { readonly kafkaBrokers: readonly string[] }
+export type IngestConfig = ConfigOf<typeof ingestSettings>

@@ -1,0 +1,65 @@
+// SDK keys: which tenant a request speaks for. Keys are held only as SHA-256; an unknown key is a 401 and nothing else is.
+import { createHash } from 'node:crypto'
+
+/** What a known key stands for. */
+export interface SdkKey {
+  readonly tenant: string
+  /** Position among the keys; names the key in metrics and in the rate limit without being it. */
+  readonly number: number
+}
+
+export interface SdkKeys {
+  readonly size: number
+  /** The key of an `authorization` header, or null: missing, malformed or unknown. */
+  find(authorization: string): SdkKey | null
+}
+
+/** Headers remembered so that a known one costs no hash. Only known keys get in, so strangers cannot push them out. */
+const REMEMBERED_HEADERS = 4096
+
+/**
+ * Reads `tenant:key,tenant:key,…`. A tenant may have several keys; a key belongs to one tenant.
+ *
+ * @throws RangeError that names the entry by its position, never by its text
+ */
+export function parseSdkKeys(list: string): SdkKeys {
+  const byHash = new Map<string, SdkKey>()
+  const remembered = new Map<string, SdkKey>()
+  const entries = list.split(',').map((entry) => entry.trim())
+  for (const [i, entry] of entries.entries()) {
+    if (entry === '') continue
+    const colon = entry.indexOf(':')
+    const tenant = entry.slice(0, colon)
+    const key = entry.slice(colon + 1)
+    if (colon < 0 || !/^[\w.-]{1,64}$/.test(tenant))
+      throw new RangeError(
+        `FENCEPOST_SDK_KEYS entry ${i + 1} must be tenant:key with a tenant of 1..64 letters, digits, '_', '.' or '-'`,
+      )
+    if (!/^[\x21-\x7e]{1,256}$/.test(key))
+      throw new RangeError(`FENCEPOST_SDK_KEYS entry ${i + 1}: a key has 1..256 printable characters and no space`)
+    const hash = sha256(key)
+    if (byHash.has(hash))
+      throw new RangeError(
+        `FENCEPOST_SDK_KEYS entry ${i + 1} repeats the key of entry ${(byHash.get(hash)?.number ?? 0) + 1}`,
+      )
+    byHash.set(hash, { tenant, number: i })
+  }
+
+  return {
+    size: byHash.size,
+    find(authorization) {
+      const known = remembered.get(authorization)
+      if (known !== undefined) return known
+      const key = /^bearer +(\S+) *$/i.exec(authorization)?.[1]
+      const found = key === undefined ? undefined : byHash.get(sha256(key))
+      if (found === undefined) return null
+      if (remembered.size >= REMEMBERED_HEADERS) remembered.clear()
+      remembered.set(authorization, found)
+      return found
+    },
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('base64')
+}

@@ -1,0 +1,38 @@
+// `node services/ingest/dist/main.js`: one ingest node of a cluster.
+import { parseKey } from '@fencepost/policy'
+import { configFromCommandLine, createLogger, runUntilSignal } from '@fencepost/runtime'
+import { createNode } from './app.ts'
+import { ingestSettings } from './config.ts'
+import { loadFenceFile } from './fence-file.ts'
+import { addKafkaMetrics, kafkaSinkFrom } from './kafka-sink.ts'
+
+const config = configFromCommandLine(ingestSettings, {
+  usage: 'node services/ingest/dist/main.js [--help] [--print-config]',
+  about: 'One ingest node: takes pings, matches them against the fences, publishes the matches to Kafka.',
+})
+const logger = createLogger({ level: config.logLevel })
+
+try {
+  const sink = kafkaSinkFrom(config, logger)
+  const { fences } = config
+  const node = createNode({
+    config,
+    logger,
+    sink,
+    addSinkMetrics: (metrics) => addKafkaMetrics(metrics, sink),
+    rootKey: parseKey('FENCEPOST_ROOT_KEY', config.rootKey),
+    pseudonymKey: parseKey('FENCEPOST_PSEUDONYM_KEY', config.pseudonymKey),
+    loadFences: async () =>
+      fences === undefined ? [] : (await loadFenceFile(fences, config.fencesInvalid, logger)).fences,
+  })
+  runUntilSignal({
+    stop: (deadlineMs) => node.stop(deadlineMs),
+    deadlineMs: config.stopDeadlineMs,
+    onReload: () => node.reload(),
+    logger,
+  })
+  await node.start()
+} catch (error) {
+  logger.error({ error: error instanceof Error ? error.message : String(error) }, 'could not start')
+  process.exit(1)
+}

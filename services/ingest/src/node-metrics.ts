@@ -1,0 +1,54 @@
+// What the node shows at /metrics. Names are an API: a rename goes into the changelog.
+import { PING_REASON_CODES } from '@fencepost/model'
+import type { Metrics } from '@fencepost/runtime'
+import type { BodyBudget, HttpServer } from '@fencepost/server'
+import type { Counters } from './counters.ts'
+
+/** What is measured beside the counters. */
+export interface Measured {
+  readonly counters: Counters
+  readonly budget: BodyBudget
+  readonly publicServer: HttpServer
+  readonly fences: () => number
+  readonly fencesLoadedAt: () => number
+  readonly sinkHealthy: () => boolean
+}
+
+export function addNodeMetrics(metrics: Metrics, measured: Measured): void {
+  const { counters, budget, publicServer } = measured
+  metrics.counter('fencepost_requests_total', 'POST /v1/pings requests', () => counters.requests)
+  metrics.counter('fencepost_requests_answered_total', 'requests answered 200', () => counters.answered)
+  metrics.counter('fencepost_requests_aborted_total', 'requests whose client left first', () => counters.aborted)
+  metrics.counterByLabel('fencepost_requests_refused_total', 'requests refused as a whole', 'reason', () =>
+    Object.entries(counters.refused),
+  )
+  metrics.counter('fencepost_pings_decoded_total', 'pings of every decoded batch', () => counters.decoded)
+  metrics.counter(
+    'fencepost_pings_accepted_total',
+    'pings accepted, and durable where they made an event',
+    () => counters.accepted,
+  )
+  metrics.counterByLabel('fencepost_pings_rejected_total', 'pings refused one by one', 'reason', () =>
+    PING_REASON_CODES.map((reason, code): [string, number] => [reason, counters.rejected[code] as number]).slice(1),
+  )
+  metrics.counter(
+    'fencepost_pings_failed_total',
+    'pings of batches that were decoded and then answered 503',
+    () => counters.failed,
+  )
+  metrics.counter('fencepost_pings_matched_total', 'accepted pings in at least one fence', () => counters.matched)
+  metrics.counter('fencepost_body_bytes_total', 'bytes of decoded bodies, inflated', () => counters.bodyBytes)
+  metrics.gauge('fencepost_pings_pending', 'pings waiting for the sink', () => counters.pending)
+  metrics.gauge('fencepost_body_memory_bytes', 'memory promised to bodies being received', () => budget.reserved)
+  metrics.gauge('fencepost_fences', 'fences in force', measured.fences)
+  metrics.gauge('fencepost_fences_loaded_timestamp_seconds', 'when the fences in force were loaded', () =>
+    Math.floor(measured.fencesLoadedAt() / 1000),
+  )
+  metrics.gauge('fencepost_sink_healthy', '1 while the sink is connected', () => (measured.sinkHealthy() ? 1 : 0))
+  metrics.counterByLabel('fencepost_http_events_total', 'what happened on the public port, by kind', 'kind', () =>
+    Object.entries(publicServer.counters),
+  )
+  metrics.histogram('fencepost_request_seconds', 'from the headers to the answer', counters.requestSeconds)
+  metrics.histogram('fencepost_admit_seconds', 'decode, validate, match and encode of one batch', counters.admitSeconds)
+  metrics.histogram('fencepost_publish_seconds', 'from publish to durable', counters.publishSeconds)
+}

@@ -1,0 +1,72 @@
+// The whole of Fencepost in one process: an ingest node on the journal (or on Kafka), keys and events in a data folder.
+import { createJournal, type Journal, openDataFolder } from '@fencepost/embedded'
+import {
+  addKafkaMetrics,
+  createNode,
+  type FencepostNode,
+  type KafkaConfig,
+  kafkaSinkFrom,
+  loadFenceFile,
+} from '@fencepost/ingest'
+import type { Logger } from '@fencepost/model'
+import { parseKey } from '@fencepost/policy'
+import type { Metrics } from '@fencepost/runtime'
+import type { StandaloneConfig } from './config.ts'
+import { createEventsRoute } from './events.ts'
+
+const KEY_BYTES = 32
+
+/**
+ * Composes the process.
+ *
+ * @throws Error when the data folder or a key in it cannot be used, or settings contradict each other
+ */
+export function createStandalone(config: StandaloneConfig, logger: Logger): FencepostNode {
+  const folder = openDataFolder(config.dataDir)
+  const secret = (name: string, file: string, given: string | undefined): Uint8Array =>
+    given === undefined ? folder.loadOrCreateKey(file, KEY_BYTES) : parseKey(name, given)
+  const { fences } = config
+  const shared = {
+    config,
+    logger,
+    rootKey: secret('FENCEPOST_ROOT_KEY', 'root', config.rootKey),
+    pseudonymKey: secret('FENCEPOST_PSEUDONYM_KEY', 'pseudonym', config.pseudonymKey),
+    loadFences: async () =>
+      fences === undefined ? [] : (await loadFenceFile(fences, config.fencesInvalid, logger)).fences,
+  }
+
+  if (config.sink === 'kafka') {
+    const sink = kafkaSinkFrom(kafkaConfig(config), logger)
+    return createNode({ ...shared, sink, addSinkMetrics: (metrics) => addKafkaMetrics(metrics, sink) })
+  }
+  const journal = createJournal(
+    {
+      dir: folder.at('journal'),
+      retentionMs: config.journalRetentionS * 1000,
+      retentionBytes: config.journalRetentionBytes,
+      maxQueueBytes: config.maxInflightBytes,
+      maxQueueEvents: config.maxInflightEvents,
+      deliveryDeadlineMs: config.deliveryDeadlineMs,
+    },
+    { logger },
+  )
+  return createNode({
+    ...shared,
+    sink: journal,
+    addSinkMetrics: (metrics) => addJournalMetrics(metrics, journal),
+    addRoutes: (admin, guard) =>
+      admin.route('get', '/v1/events', guard(createEventsRoute(journal, { matches: config.topicMatches }))),
+  })
+}
+
+function kafkaConfig(config: StandaloneConfig): StandaloneConfig & KafkaConfig {
+  if (config.kafkaBrokers.length > 0) return config
+  throw new Error('FENCEPOST_SINK is kafka: FENCEPOST_KAFKA_BROKERS must name the brokers to begin with')
+}
+
+function addJournalMetrics(metrics: Metrics, journal: Journal): void {
+  metrics.counterByLabel('fencepost_journal_events_total', 'what the journal did, by kind', 'kind', () =>
+    Object.entries(journal.counters),
+  )
+  metrics.histogram('fencepost_journal_commit_seconds', 'one group commit, fsync included', journal.commitLatency)
+}
