@@ -8,7 +8,7 @@ export interface LoadOptions {
   readonly invalid: 'skip' | 'repair' | 'fail'
 }
 
-export interface LoadedFences {
+export interface FenceLoad {
   /** In the order of the collection. */
   readonly fences: Fence[]
   /** What was left out or repaired, in the order of the collection. */
@@ -22,7 +22,7 @@ const NAMED_FAULTS = 20
  * Reads a FeatureCollection, or a single Feature. Throws a FenceError `bad_collection` for anything else, and with
  * `invalid: 'fail'` one that names every fault (the first 20, and how many there are).
  */
-export function loadFences(collection: unknown, options: LoadOptions): LoadedFences {
+export function loadFences(collection: unknown, options: LoadOptions): FenceLoad {
   const features = featuresOf(collection)
   const repair = options.invalid === 'repair'
   const fences: Fence[] = []
@@ -35,12 +35,12 @@ export function loadFences(collection: unknown, options: LoadOptions): LoadedFen
       fences.push(fence)
       for (const { code, place, detail } of repairs) {
         const message = faultMessage(code, detail === undefined ? { place } : { place, detail })
-        problems.push({ position, id: fence.id, code, message, place, action: 'repaired' })
+        problems.push({ position, id: fence.id, code, message, place, repaired: true })
       }
     } catch (error) {
       if (!(error instanceof FenceError)) throw error
       const { code, message, place } = error
-      const problem = { position, id: idOf(feature, position), code, message, action: 'skipped' } as const
+      const problem = { position, id: idOf(feature, position), code, message, repaired: false }
       problems.push(place === undefined ? problem : { ...problem, place })
     }
   })

@@ -46,7 +46,8 @@ export interface FenceProblem {
   readonly message: string
   /** Where in the geometry, by index from 0: `polygon 2, ring 0, vertex 17`. */
   readonly place?: string
-  readonly action: 'skipped' | 'repaired'
+  /** True: kept, after repair. False: left out. */
+  readonly repaired: boolean
 }
 
 /** A fence, or a whole collection, is refused. `problems` lists the faults of a collection that was loaded with `fail`. */

@@ -1,5 +1,5 @@
 export { type Box, circleBox, polygonBox } from './box.ts'
-export { type LoadedFences, type LoadOptions, loadFences } from './collection.ts'
+export { type FenceLoad, type LoadOptions, loadFences } from './collection.ts'
 export { FENCE_FAULTS, FenceError, type FenceFault, type FenceProblem } from './faults.ts'
 export { type NormaliseOptions, normaliseFeature } from './feature.ts'
 export {
