@@ -1,1 +1,1 @@
-export {}
+export { createFenceIndex } from './fence-index.ts'
