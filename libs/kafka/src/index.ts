@@ -1,1 +1,11 @@
-export {}
+export type { KafkaCounters } from './counters.ts'
+export { murmur2, partitionOf } from './murmur2.ts'
+export {
+  KAFKA_DEFAULTS,
+  type KafkaSinkOptions,
+  type SaslOptions,
+  type TlsOptions,
+  type TopicOptions,
+} from './options.ts'
+export { createKafkaSink, type KafkaSink, type KafkaSinkParts } from './sink.ts'
+export { TopicError } from './topics.ts'

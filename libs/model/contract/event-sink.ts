@@ -86,6 +86,11 @@ const valuesOf = (records: readonly StoredRecord[], key?: string): string[] =>
     .filter((record) => key === undefined || record.key === key)
     .map((record) => new TextDecoder().decode(record.value))
 
+/** Only what the port promises: an adapter's reader may add offsets. */
+function comparable({ topic, key, headers, value }: StoredRecord): unknown {
+  return { topic, key, headers, value: [...value] }
+}
+
 function codeOf(settled: Promise<void>): Promise<string> {
   return settled.then(
     () => 'resolved',
@@ -125,9 +130,7 @@ export function eventSinkContract(name: string, adapter: SinkAdapter): void {
       const stored = await read(TOPIC)
       for (const batch of batches) {
         const seen = stored.filter((record) => record.key === batch.key)
-        expect(seen.map((record) => ({ ...record, value: [...record.value] }))).toEqual(
-          storedRecords(batch).map((record) => ({ ...record, value: [...record.value] })),
-        )
+        expect(seen.map(comparable)).toEqual(storedRecords(batch).map(comparable))
       }
       expect(stored.length).toBe(4)
     })

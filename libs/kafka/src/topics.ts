@@ -1,0 +1,133 @@
+// The topics as they are against what they should be: creates what is missing if told to, and never changes what exists.
+import { type Logger, TOPICS } from '@fencepost/model'
+import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs'
+import { failureOf } from './failures.ts'
+import type { KafkaSinkOptions, TopicOptions } from './options.ts'
+
+// CommonJS: Node finds no named exports in it.
+const { ConfigResourceTypes } = kafkajs
+
+/** A topic that cannot be published to as it is. No repetition helps; somebody has to change it. */
+export class TopicError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'TopicError'
+  }
+}
+
+/** One setting of a topic that is not as configured. */
+export interface TopicDifference {
+  readonly topic: string
+  readonly setting: string
+  readonly expected: string
+  readonly actual: string
+  readonly why: string
+}
+
+/** Room that the broker's limit must leave above `maxBatchBytes` for headers of the batch. */
+const BATCH_HEADER_BYTES = 1024
+
+/**
+ * Creates missing topics (if `createTopics`), then compares. Differences are returned and are not fatal. Throws a TopicError when a
+ * topic is missing or has fewer partitions than keys are spread over, and whatever the client throws when brokers fail.
+ */
+export async function ensureTopics(
+  admin: Admin,
+  options: KafkaSinkOptions,
+  logger: Logger,
+): Promise<TopicDifference[]> {
+  const existing = new Set(await admin.listTopics())
+  const missing = TOPICS.map((topic) => options.topics[topic]).filter(({ name }) => !existing.has(name))
+  if (missing.length > 0) {
+    if (!options.createTopics) {
+      const names = missing.map(({ name }) => `"${name}"`).join(', ')
+      throw new TopicError(`topic ${names} does not exist and creating topics is switched off`)
+    }
+    await createTopics(admin, missing, logger)
+  }
+  const differences: TopicDifference[] = []
+  for (const topic of TOPICS) differences.push(...(await compare(admin, options.topics[topic], options)))
+  return differences
+}
+
+async function createTopics(admin: Admin, missing: readonly TopicOptions[], logger: Logger): Promise<void> {
+  const topics = missing.map(toTopicConfig)
+  try {
+    // False when another node was faster.
+    const created = await admin.createTopics({ topics, waitForLeaders: true, timeout: 10_000 })
+    if (created)
+      for (const { name, partitions, replication } of missing)
+        logger.info({ topic: name, partitions, replication }, 'kafka topic created')
+  } catch (error) {
+    // The reason sits in a list inside the error.
+    const errors = (error as { errors?: unknown }).errors
+    throw Array.isArray(errors) && errors.length > 0 ? errors[0] : error
+  }
+}
+
+function toTopicConfig({ name, partitions, replication, minInsync, retentionMs }: TopicOptions): ITopicConfig {
+  return {
+    topic: name,
+    numPartitions: partitions,
+    replicationFactor: replication,
+    configEntries: [
+      { name: 'min.insync.replicas', value: String(minInsync) },
+      { name: 'retention.ms', value: String(retentionMs) },
+      { name: 'cleanup.policy', value: 'delete' },
+      { name: 'unclean.leader.election.enable', value: 'false' },
+    ],
+  }
+}
+
+async function compare(admin: Admin, expected: TopicOptions, options: KafkaSinkOptions): Promise<TopicDifference[]> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [expected.name] })
+  const partitions = topics[0]?.partitions ?? []
+  if (partitions.length < expected.partitions)
+    throw new TopicError(
+      `topic "${expected.name}" has ${partitions.length} partitions, keys are spread over ${expected.partitions}`,
+    )
+  const differences: TopicDifference[] = []
+  const differs = (setting: string, wanted: string, actual: string, why: string): void => {
+    differences.push({ topic: expected.name, setting, expected: wanted, actual, why })
+  }
+  if (partitions.length > expected.partitions)
+    differs('partitions', `${expected.partitions}`, `${partitions.length}`, 'the partitions beyond stay empty')
+  const replicas = Math.min(...partitions.map((partition) => partition.replicas.length))
+  if (replicas !== expected.replication)
+    differs('replication', `${expected.replication}`, `${replicas}`, 'decides how many brokers may be lost')
+  const config = await topicConfig(admin, expected.name)
+  const compareText = (setting: string, wanted: string, why: string): void => {
+    const actual = config.get(setting)
+    if (actual !== undefined && actual !== wanted) differs(setting, wanted, actual, why)
+  }
+  compareText('min.insync.replicas', `${expected.minInsync}`, 'decides how many copies a confirmed record has')
+  compareText('retention.ms', `${expected.retentionMs}`, 'decides how long consumers may stay away and data are kept')
+  compareText('cleanup.policy', 'delete', 'compaction would keep one event per device')
+  compareText('unclean.leader.election.enable', 'false', 'an unclean election loses confirmed records')
+  const format = config.get('message.format.version')
+  if (format !== undefined && Number.parseFloat(format) < 0.11)
+    differs('message.format.version', '0.11 or newer', format, 'older formats have no headers')
+  const largest = Number(config.get('max.message.bytes') ?? Number.POSITIVE_INFINITY)
+  if (largest < options.maxBatchBytes + BATCH_HEADER_BYTES)
+    differs(
+      'max.message.bytes',
+      `at least ${options.maxBatchBytes + BATCH_HEADER_BYTES}`,
+      `${largest}`,
+      'large sends are refused and split',
+    )
+  return differences
+}
+
+/** Settings by name; empty when we may not read them. */
+async function topicConfig(admin: Admin, name: string): Promise<Map<string, string>> {
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name }],
+    })
+    return new Map((resources[0]?.configEntries ?? []).map((entry) => [entry.configName, entry.configValue]))
+  } catch (error) {
+    if (failureOf(error).name.endsWith('AUTHORIZATION_FAILED')) return new Map()
+    throw error
+  }
+}
