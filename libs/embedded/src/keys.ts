@@ -1,6 +1,6 @@
 // Keys of the journal's one LMDB tree. A frame's key carries all that retention and statistics ask for, so that neither reads values:
 // topic (1 byte), first sequence number (8), epoch ms of the commit (8), bytes stored in the topic before it (8). Big-endian: in order.
-import { TOPICS, type Topic } from '@fencepost/model'
+import type { Topic } from '@fencepost/model'
 
 export interface FrameKey {
   /** Sequence number of the frame's first record. */
@@ -11,9 +11,11 @@ export interface FrameKey {
   readonly bytesBefore: number
 }
 
-/** Where a topic stands when it holds no frame: what `removed` keys store, so that no sequence number is used twice. */
+/** What retention leaves behind of a topic, so that no sequence number is used twice even when no frame is left. */
 export interface TopicFloor {
   readonly nextSeq: number
+  /** Records before this one have been deleted. */
+  readonly floorSeq: number
   readonly bytesBefore: number
 }
 
@@ -34,14 +36,15 @@ export function floorKey(topic: Topic): Buffer {
 }
 
 export function encodeFloor(floor: TopicFloor): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(16)
+  const bytes = Buffer.allocUnsafeSlow(24)
   writeNumber(bytes, floor.nextSeq, 0)
-  writeNumber(bytes, floor.bytesBefore, 8)
+  writeNumber(bytes, floor.floorSeq, 8)
+  writeNumber(bytes, floor.bytesBefore, 16)
   return bytes
 }
 
 export function decodeFloor(bytes: Buffer): TopicFloor {
-  return { nextSeq: readNumber(bytes, 0), bytesBefore: readNumber(bytes, 8) }
+  return { nextSeq: readNumber(bytes, 0), floorSeq: readNumber(bytes, 8), bytesBefore: readNumber(bytes, 16) }
 }
 
 export function encodeFrameKey(topic: Topic, key: FrameKey): Buffer {
@@ -69,8 +72,6 @@ export function frameKeyAt(topic: Topic, seq: number): Buffer {
 export function topicEnd(topic: Topic): Buffer {
   return Buffer.from([TOPIC_CODES[topic] + 1])
 }
-
-export const ALL_TOPICS: readonly Topic[] = TOPICS
 
 // 48 of the 64 bits, which is what Buffer writes as a number: 2.8e14 records, bytes or milliseconds (year 10,889).
 function writeNumber(bytes: Buffer, value: number, at: number): void {

@@ -3,7 +3,7 @@ import { type Logger, recordHeaders, recordValue, type StoredRecord, type Topic 
 import { decodeFrame, FrameError } from './frame.ts'
 import { decodeFrameKey, frameKeyAt, topicEnd } from './keys.ts'
 import type { Store } from './store.ts'
-import { oldestSeq, type TopicState } from './topic-state.ts'
+import type { TopicState } from './topic-state.ts'
 
 export interface CursorRecord {
   readonly cursor: string
@@ -39,9 +39,8 @@ export function readAfter(
   limit: number,
   parts: { readonly logger: Logger; readonly counters: ReaderCounters },
 ): ReadResult {
-  const oldest = oldestSeq(state)
-  const from = after === null ? oldest : after + 1
-  if (from < oldest) return { records: [], gone: true }
+  const from = after === null ? state.floorSeq : after + 1
+  if (from < state.floorSeq) return { records: [], gone: true }
   const { topic } = state
   const records: CursorRecord[] = []
   let bytes = 0

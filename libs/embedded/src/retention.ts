@@ -1,7 +1,8 @@
 // Deletes the oldest frames, by age and by bytes, in small transactions beside the publishes.
-import { decodeFrameKey, encodeFloor, type FrameKey, floorKey, frameKeyAt, topicEnd } from './keys.ts'
+import { TOPICS } from '@fencepost/model'
+import { decodeFrameKey, encodeFloor, type FrameKey, floorKey, frameKeyAt } from './keys.ts'
 import type { Change, Store } from './store.ts'
-import { keptBytes, type TopicState } from './topic-state.ts'
+import { keptBytes, type TopicState, type TopicStates } from './topic-state.ts'
 
 /** Frames that one transaction removes at most: a publish behind it waits for no more than that. */
 export const MAX_STEP_FRAMES = 256
@@ -16,50 +17,57 @@ export interface RetentionLimits {
 /** Removes at most MAX_STEP_FRAMES frames that are due. Resolves with how many, 0 meaning that nothing is due any more. */
 export async function expireStep(
   store: Store,
-  states: readonly TopicState[],
+  states: TopicStates,
   limits: RetentionLimits,
   nowMs: number,
 ): Promise<number> {
-  const excess = states.reduce((sum, state) => sum + keptBytes(state), 0) - limits.retentionBytes
-  const state = oldestOf(states)
-  if (state?.oldest === undefined) return 0
-  // One more than may go: the first that stays is the topic's new oldest.
-  const keys = store.keys(frameKeyAt(state.topic, 0), topicEnd(state.topic), MAX_STEP_FRAMES + 1)
+  const state = topicOfOldestFrame(states)
+  if (state === undefined) return 0
+  const excess = TOPICS.reduce((sum, topic) => sum + keptBytes(states[topic]), 0) - limits.retentionBytes
+  // One more than may go, because the first that stays is the topic's new oldest. What is stored may be ahead of what has been
+  // acknowledged; that is left alone.
+  const { topic, durableSeq } = state
+  const keys = store.keys(frameKeyAt(topic, 0), frameKeyAt(topic, durableSeq), MAX_STEP_FRAMES + 1)
   const frames = keys.map(decodeFrameKey)
-  const due = dueFrames(frames, state, excess, nowMs - limits.retentionMs)
+  const due = dueFrames(frames, excess, nowMs - limits.retentionMs)
   if (due === 0) return 0
+  // Readers are told before the frames go, never after: nobody may be led over a hole.
+  const before = { oldest: state.oldest, floorSeq: state.floorSeq }
+  state.oldest = frames[due]
+  state.floorSeq = state.oldest?.seq ?? durableSeq
+  const { nextSeq, floorSeq, bytesEver } = state
   const changes: Change[] = keys.slice(0, due).map((key) => ({ key, value: undefined }))
-  changes.push({
-    key: floorKey(state.topic),
-    value: encodeFloor({ nextSeq: state.nextSeq, bytesBefore: state.bytesEver }),
-  })
-  await store.write(changes)
-  // A publish may have gone in between: then the topic's oldest is what it wrote.
-  const [next] =
-    due < frames.length
-      ? [frames[due]]
-      : store.keys(frameKeyAt(state.topic, 0), topicEnd(state.topic), 1).map(decodeFrameKey)
-  state.oldest = next
+  changes.push({ key: floorKey(topic), value: encodeFloor({ nextSeq, floorSeq, bytesBefore: bytesEver }) })
+  try {
+    await store.write(changes)
+  } catch (error) {
+    Object.assign(state, before)
+    throw error
+  }
   return due
 }
 
-function dueFrames(frames: readonly FrameKey[], state: TopicState, excess: number, expiredBefore: number): number {
-  const first = state.oldest?.bytesBefore ?? 0
+/** How many of the frames, oldest first, are too old or have to make up for the excess bytes. */
+function dueFrames(frames: readonly FrameKey[], excess: number, expiredBefore: number): number {
   let due = 0
   while (due < frames.length && due < MAX_STEP_FRAMES) {
     const { writtenMs, bytesBefore } = frames[due] as FrameKey
-    // Bytes freed by the frames before this one; while they do not make up for the excess, this one goes too.
-    if (writtenMs > expiredBefore && bytesBefore - first >= excess) break
+    const freed = bytesBefore - (frames[0] as FrameKey).bytesBefore
+    if (writtenMs > expiredBefore && freed >= excess) break
     due++
   }
   return due
 }
 
-function oldestOf(states: readonly TopicState[]): TopicState | undefined {
+function topicOfOldestFrame(states: TopicStates): TopicState | undefined {
   let found: TopicState | undefined
-  for (const state of states) {
-    if (state.oldest === undefined) continue
-    if (found?.oldest === undefined || state.oldest.writtenMs < found.oldest.writtenMs) found = state
+  let oldestMs = Number.POSITIVE_INFINITY
+  for (const topic of TOPICS) {
+    const writtenMs = states[topic].oldest?.writtenMs ?? Number.POSITIVE_INFINITY
+    if (writtenMs < oldestMs) {
+      found = states[topic]
+      oldestMs = writtenMs
+    }
   }
   return found
 }

@@ -1,23 +1,24 @@
 // Where each topic stands, kept in memory so that neither a publish nor a scrape asks the store.
-import type { Topic } from '@fencepost/model'
+import { TOPICS, type Topic } from '@fencepost/model'
 import { frameRecords } from './frame.ts'
-import { decodeFloor, decodeFrameKey, type FrameKey, floorKey, frameKeyAt, topicEnd } from './keys.ts'
+import { decodeFloor, decodeFrameKey, type FrameKey, floorKey, frameKeyAt, type TopicFloor, topicEnd } from './keys.ts'
 import type { Store } from './store.ts'
 
 export interface TopicState {
   readonly topic: Topic
   /** Sequence number of the next record. Grows with failed commits too: no number is ever used twice. */
   nextSeq: number
+  /** One more than the newest durable record's. */
+  durableSeq: number
+  /** Records before this one have been deleted. Only retention moves it. */
+  floorSeq: number
   /** Bytes of all frames that the topic ever had. */
   bytesEver: number
   /** Key of the oldest frame kept, or undefined when there is none. */
   oldest: FrameKey | undefined
 }
 
-/** Sequence number of the oldest record that a reader can still ask for. */
-export function oldestSeq(state: TopicState): number {
-  return state.oldest?.seq ?? state.nextSeq
-}
+export type TopicStates = Readonly<Record<Topic, TopicState>>
 
 /** Bytes of the frames kept. */
 export function keptBytes(state: TopicState): number {
@@ -34,34 +35,36 @@ export function storedBytes(frameLength: number): number {
   return Math.ceil((frameLength + 24) / PAGE_BYTES) * PAGE_BYTES
 }
 
-/** Reads where a topic stands: two keys, at most one value and the floor, however long the journal is. */
-export function loadTopicState(store: Store, topic: Topic): TopicState {
+/** Reads where every topic stands. */
+export function loadTopicStates(store: Store): TopicStates {
+  return Object.fromEntries(TOPICS.map((topic) => [topic, loadTopicState(store, topic)])) as Record<Topic, TopicState>
+}
+
+/** Two keys, at most one value and the floor, however long the journal is. */
+function loadTopicState(store: Store, topic: Topic): TopicState {
   const floor = store.get(floorKey(topic))
-  const state: TopicState = {
-    topic,
-    nextSeq: 1,
-    bytesEver: 0,
-    oldest: undefined,
-    ...(floor === undefined ? {} : fromFloor(floor)),
-  }
+  const { nextSeq, floorSeq, bytesBefore } = floor === undefined ? NO_FLOOR : decodeFloor(floor)
+  const empty: TopicState = { topic, nextSeq, durableSeq: nextSeq, floorSeq, bytesEver: bytesBefore, oldest: undefined }
   const [first] = store.keys(frameKeyAt(topic, 0), topicEnd(topic), 1)
   const last = store.lastKey(topicEnd(topic), frameKeyAt(topic, 0))
-  if (first === undefined || last === undefined) return state
-  const { seq, bytesBefore } = decodeFrameKey(last)
+  if (first === undefined || last === undefined) return empty
+  const newest = decodeFrameKey(last)
   const frame = store.get(last) as Buffer
-  state.oldest = decodeFrameKey(first)
-  state.nextSeq = Math.max(state.nextSeq, seq + lastFrameRecords(frame))
-  state.bytesEver = Math.max(state.bytesEver, bytesBefore + storedBytes(frame.length))
-  return state
+  const next = Math.max(nextSeq, newest.seq + recordsOf(frame))
+  return {
+    topic,
+    nextSeq: next,
+    durableSeq: next,
+    floorSeq,
+    bytesEver: Math.max(bytesBefore, newest.bytesBefore + storedBytes(frame.length)),
+    oldest: decodeFrameKey(first),
+  }
 }
 
-function fromFloor(bytes: Buffer): Pick<TopicState, 'nextSeq' | 'bytesEver'> {
-  const { nextSeq, bytesBefore } = decodeFloor(bytes)
-  return { nextSeq, bytesEver: bytesBefore }
-}
+const NO_FLOOR: TopicFloor = { nextSeq: 1, floorSeq: 1, bytesBefore: 0 }
 
 /** A damaged last frame must not stop the node: its length bounds how many records it can have had. */
-function lastFrameRecords(frame: Buffer): number {
+function recordsOf(frame: Buffer): number {
   try {
     return frameRecords(frame)
   } catch {
