@@ -1,6 +1,6 @@
 // From settings to the Kafka sink; shared by ingest and standalone.
 import { readFileSync } from 'node:fs'
-import { createKafkaSink, type KafkaSink } from '@fencepost/kafka'
+import { createKafkaSink, KAFKA_DEFAULTS, type KafkaSink } from '@fencepost/kafka'
 import type { Logger } from '@fencepost/model'
 import type { Metrics } from '@fencepost/runtime'
 import type { KafkaConfig, NodeConfig } from './config.ts'
@@ -13,6 +13,7 @@ export function kafkaSinkFrom(config: NodeConfig & KafkaConfig, logger: Logger):
   const sasl = saslFrom(config)
   return createKafkaSink(
     {
+      ...KAFKA_DEFAULTS,
       brokers: [...config.kafkaBrokers],
       clientId: config.kafkaClientId,
       topics: {
@@ -20,7 +21,7 @@ export function kafkaSinkFrom(config: NodeConfig & KafkaConfig, logger: Logger):
           name: config.topicMatches,
           partitions: config.kafkaPartitions,
           replication: config.kafkaReplication,
-          minInsync: config.kafkaMinInsync,
+          minInsync: Math.min(config.kafkaMinInsync, config.kafkaReplication),
           retentionMs: config.kafkaRetentionS * 1000,
         },
       },
@@ -37,12 +38,12 @@ export function kafkaSinkFrom(config: NodeConfig & KafkaConfig, logger: Logger):
   )
 }
 
-function tlsFrom(config: KafkaConfig): { ca?: string[]; cert?: string; key?: string } | true | undefined {
+function tlsFrom(config: KafkaConfig): { ca?: string; cert?: string; key?: string } | true | undefined {
   if (!config.kafkaTls) return undefined
   const { kafkaTlsCaFile: ca, kafkaTlsCertFile: cert, kafkaTlsKeyFile: key } = config
   if (ca === undefined && cert === undefined && key === undefined) return true
   return {
-    ...(ca === undefined ? {} : { ca: [read('FENCEPOST_KAFKA_TLS_CA_FILE', ca)] }),
+    ...(ca === undefined ? {} : { ca: read('FENCEPOST_KAFKA_TLS_CA_FILE', ca) }),
     ...(cert === undefined ? {} : { cert: read('FENCEPOST_KAFKA_TLS_CERT_FILE', cert) }),
     ...(key === undefined ? {} : { key: read('FENCEPOST_KAFKA_TLS_KEY_FILE', key) }),
   }
