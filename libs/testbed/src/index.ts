@@ -13,6 +13,29 @@ export {
 } from './process.ts'
 export { RedisServer, startRedis } from './redis.ts'
 export {
+  type AntimeridianRow,
+  airportFences,
+  antimeridianRows,
+  type CircleRow,
+  type CsvRow,
+  circleRows,
+  type FeatureCollection,
+  type GeoFeature,
+  isComparable,
+  type LayerName,
+  layerFences,
+  NO_SHARED_DATA,
+  NYC_LAYERS,
+  type OracleAnswer,
+  type OracleRow,
+  oracleRows,
+  readCsv,
+  readLayer,
+  readShared,
+  sharedData,
+  stopFences,
+} from './shared-data.ts'
+export {
   findStrace,
   parseStrace,
   type StraceOptions,
