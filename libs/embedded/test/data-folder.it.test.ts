@@ -1,10 +1,12 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeFolder, tempFolder } from '@fencepost/testbed'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openDataFolder } from '../src/index.ts'
+import { buildOnce, runChild } from './child.ts'
 
 let root = ''
+beforeAll(buildOnce)
 beforeEach(() => {
   root = tempFolder('data')
 })
@@ -63,14 +65,10 @@ describe('a key', () => {
     expect(readFileSync(path, 'utf8')).toBe(text)
   })
 
-  test('that somebody else makes at the same moment is the one that both use', () => {
-    const theirs = 'cd'.repeat(16)
-    writeFileSync(join(root, 'theirs'), theirs, { mode: 0o600 })
-    // A link to a file that does not exist yet is missing when it is read and taken when it is made.
-    symlinkSync(join(root, 'later'), join(root, 'root.key'))
-    expect(() => openDataFolder(root).loadOrCreateKey('root', 16)).toThrow('ENOENT')
-    writeFileSync(join(root, 'later'), theirs, { mode: 0o600 })
-    expect(openDataFolder(root).loadOrCreateKey('root', 16).toString('hex')).toBe(theirs)
-    expect(readdirSync(root).sort()).toEqual(['later', 'root.key', 'theirs'])
+  test('that many processes make at the same moment is one', async () => {
+    const printed = await Promise.all(Array.from({ length: 6 }, () => runChild('key', root)))
+    expect(printed[0]).toMatch(/^[0-9a-f]{64}$/)
+    expect(new Set(printed).size).toBe(1)
+    expect(readdirSync(root)).toEqual(['root.key'])
   })
 })

@@ -1,0 +1,124 @@
+// A process of its own for tests: publishes and tells what was acknowledged, or makes a key. Output is written synchronously, so
+// that a line that was seen had happened.
+import { readSync, writeSync } from 'node:fs'
+import { createJournal, openDataFolder } from '@fencepost/embedded'
+import { silentLogger } from '@fencepost/model'
+import { open } from 'lmdb'
+
+const [mode, dir, ...args] = process.argv.slice(2)
+const say = (line) => writeSync(1, `${line}\n`)
+
+const makeJournal = (options = {}) =>
+  createJournal(
+    {
+      dir,
+      retentionMs: 3_600_000,
+      retentionBytes: 1 << 28,
+      maxQueueBytes: 1 << 24,
+      maxQueueEvents: 50_000,
+      deliveryDeadlineMs: 10_000,
+      ...options,
+    },
+    { logger: silentLogger },
+  )
+
+function batchOf(key, texts) {
+  const values = Buffer.from(texts.join(''))
+  let end = 0
+  return {
+    topic: 'matches',
+    tenant: 'acme',
+    key,
+    contentType: 'application/json',
+    count: texts.length,
+    values,
+    ends: Uint32Array.from(texts, (text) => (end += text.length)),
+    ids: new Uint8Array(16 * texts.length),
+    times: new Float64Array(texts.length).fill(1_742_040_000_000),
+  }
+}
+
+const modes = {
+  key() {
+    say(openDataFolder(dir).loadOrCreateKey('root', 32).toString('hex'))
+  },
+
+  // <run> <publishers>: each publishes batch after batch until the process is killed; `ack <run>.<publisher>.<i> <records>`.
+  async publish() {
+    const [run, publishers] = args
+    const journal = makeJournal()
+    await journal.start()
+    say('open')
+    const publisher = async (p) => {
+      for (let i = 0; ; i++) {
+        const id = `${run}.${p}.${i}`
+        const records = 1 + ((i * 7 + p) % 5)
+        await journal.publish(
+          batchOf(
+            `key${p}`,
+            Array.from({ length: records }, (_, r) => `[${id}.${r}]`),
+          ),
+        )
+        say(`ack ${id} ${records}`)
+      }
+    }
+    await Promise.all(Array.from({ length: Number(publishers) }, (_, p) => publisher(p)))
+  },
+
+  // <count> <sync|nosync>: one publish after another, each between two lines that a trace of system calls shows.
+  async trace() {
+    const [count, sync] = args
+    const journal = makeJournal({ unsafeNoSync: sync === 'nosync' })
+    await journal.start()
+    for (let i = 0; i < Number(count); i++) {
+      say(`publish ${i}`)
+      await journal.publish(batchOf('key', [`value ${i}`]))
+      say(`ack ${i}`)
+    }
+    await journal.stop(5000)
+  },
+
+  // Publishes 64 KiB at a time; tells every outcome and every change of health.
+  async fill() {
+    const journal = makeJournal()
+    await journal.start()
+    let healthy = true
+    for (let i = 0; ; i++) {
+      const code = await journal.publish(batchOf('key', [`${i}`.padEnd(65_536)])).then(
+        () => 'ok',
+        (error) => error.code,
+      )
+      say(`${code} ${i}`)
+      if (journal.healthy() !== healthy) {
+        healthy = !healthy
+        say(healthy ? 'healthy' : 'unhealthy')
+      }
+      // Refused: wait until the journal itself finds that it can write again.
+      while (!journal.healthy()) await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  },
+
+  // Opens and says so, or why not.
+  async open() {
+    const journal = makeJournal()
+    try {
+      await journal.start()
+      say('opened')
+      await journal.stop(5000)
+    } catch (error) {
+      say(error.message)
+    }
+  },
+
+  // Holds LMDB's write lock until a line comes in: to the journal a disk that hangs.
+  block() {
+    const db = open({ path: dir, noSubdir: false, overlappingSync: false, encoding: 'binary' })
+    db.transactionSync(() => {
+      say('blocking')
+      readSync(0, Buffer.alloc(1))
+    })
+    say('released')
+  },
+}
+
+await modes[mode]()
