@@ -58,7 +58,8 @@ export function* fleetBatches(options: {
           phone.along -= 1
           phone.leg++
         }
-        const age = (PINGS_PER_BATCH - 1 - i) * PING_EVERY_MS + Math.floor(random() * 1000)
+        const step = (options.rounds - 1 - round) * PINGS_PER_BATCH + (PINGS_PER_BATCH - 1 - i)
+        const age = step * PING_EVERY_MS + Math.floor(random() * 1000)
         const pick = random()
         if (pick < 0.08)
           return {
