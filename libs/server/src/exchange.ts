@@ -199,6 +199,8 @@ export class LiveExchange implements Exchange, StreamOwner {
     res.cork(() => {
       res.writeStatus(statusLine(status))
       this.#writeHeaders(res, contentType, headers)
+      // Closing after a stream is simpler for every client than the next request on its connection.
+      res.writeHeader('connection', 'close')
     })
     return stream
   }
@@ -244,10 +246,23 @@ export class LiveExchange implements Exchange, StreamOwner {
     // Each call into the native module is 50 to 150 ns: 200 is its default, and most answers have no more headers.
     if (status !== 200) res.writeStatus(statusLine(status))
     this.#writeHeaders(res, contentType, headers)
-    // RFC 9110: 204 has no content-length. Without an argument none is written.
-    if (status === 204) res.endWithoutBody(undefined, closing)
-    else if (this.#head) res.endWithoutBody(Buffer.byteLength(body), closing)
-    else res.end(body, closing)
+    if (status !== 204 && !this.#head) res.end(body, closing)
+    else this.#endWithoutBody(res, status, body, closing)
+  }
+
+  /**
+   * For HEAD and 204. `endWithoutBody` with a length waits for that body for ever and treats the next request as an abort; with
+   * `undefined` it announces 2^63 bytes. So it gets no argument, and the headers that it would write are written here.
+   */
+  #endWithoutBody(res: HttpResponse, status: number, body: Uint8Array | string, closing: boolean): void {
+    if (!this.#bodyDone && this.#leavesMuchUnread()) {
+      // Without its close argument only this ends the upload. Nobody honest uploads so much to a HEAD.
+      res.close()
+      return
+    }
+    if (status !== 204) res.writeHeader('content-length', String(Buffer.byteLength(body)))
+    if (closing) res.writeHeader('connection', 'close')
+    res.endWithoutBody()
   }
 
   #writeHeaders(res: HttpResponse, contentType: string, headers: readonly Header[]): void {

@@ -27,7 +27,7 @@ export interface HttpServerOptions {
   logger: Logger
   /** Bodies in collection at once, whatever their size; the next one is shed. Each costs about 1 KiB beside its bytes. */
   maxOpenBodies?: number
-  /** Connections at once; the next one is closed. Below the limit of open files, because a full table makes `accept` spin. */
+  /** Connections at once; the next one is closed. Stay below the limit of open files: the store and the broker need some too. */
   maxConnections?: number
   /** Told of every exception in a route handler, with the error itself (the log has only its kind and place). */
   onError?: (error: unknown) => void
@@ -167,6 +167,8 @@ class UwsServer implements HttpServer, Shared {
       })
       this.#drained = null
     }
+    // The last answer may still be corked: its callback is further up the stack, and closing now would lose it.
+    await new Promise((resolve) => setImmediate(resolve))
     this.#app?.close()
     this.bodies.stop()
     this.faults.stop()

@@ -71,8 +71,8 @@ export class LiveStream implements BodyStream {
     const res = this.#res
     if (res === null) return
     this.#res = null
-    // Closing after a stream is simpler for every client than the next request on its connection.
-    res.cork(() => res.end(undefined, true))
+    // Its argument for closing would write `Connection: close` into the middle of the body; the head has said it already.
+    res.cork(() => res.end())
     this.#owner.streamClosed(this)
   }
 
