@@ -29,7 +29,7 @@ export interface JournalOptions {
   readonly deliveryDeadlineMs: number
   /**
    * While several clients publish at once, commits begin at least this far apart; who publishes alone never waits. A commit
-   * costs some 0.3 ms of CPU however much it holds, so this bounds what commits cost to 6 % of a core. Default 5.
+   * costs some tenths of a millisecond of CPU however much it holds: this bounds how many there are. Default 5.
    */
   readonly commitIntervalMs?: number
   /** Bytes of frames in one commit; what is more waits for the next. Default 4 MiB. */

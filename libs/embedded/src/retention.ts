@@ -53,7 +53,7 @@ function dueFrames(frames: readonly FrameKey[], excess: number, expiredBefore: n
   while (due < frames.length && due < MAX_STEP_FRAMES) {
     const { writtenMs, bytesBefore } = frames[due] as FrameKey
     const freed = bytesBefore - (frames[0] as FrameKey).bytesBefore
-    if (writtenMs > expiredBefore && freed >= excess) break
+    if (writtenMs >= expiredBefore && freed >= excess) break
     due++
   }
   return due
