@@ -1,6 +1,6 @@
 // /metrics by prom-client. Values are plain integers somewhere else, copied only when somebody scrapes.
 import type { Histogram as Counts } from '@fencepost/model'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
 
 export interface Metrics {
   readonly contentType: string
@@ -61,40 +61,35 @@ export function createMetrics(): Metrics {
     },
     histogram(name, help, source) {
       checkName(name, '_seconds')
-      registry.registerMetric(new CopiedHistogram(name, help, source))
+      registry.registerMetric(copiedHistogram(name, help, source))
     },
     render: () => registry.metrics(),
   }
 }
 
-/** A prom-client histogram whose numbers are counted elsewhere. */
-class CopiedHistogram extends Histogram {
-  readonly #source: Counts
-
-  constructor(name: string, help: string, source: Counts) {
-    super({ name, help, registers: [], buckets: [...source.bounds] })
-    this.#source = source
-  }
-
-  // prom-client asks `get` at every scrape for the finished samples.
-  override async get() {
-    const { bounds, counts, sum } = this.#source
-    const family = await super.get()
-    const sample = (suffix: string, value: number, labels: Record<string, string | number> = {}) => ({
-      metricName: `${family.name}${suffix}`,
-      labels,
-      value,
-      exemplar: null,
-    })
+/**
+ * What the registry needs of a metric, with numbers that are counted elsewhere. prom-client's own Histogram can only count one
+ * observation at a time.
+ */
+function copiedHistogram(name: string, help: string, source: Counts): Metric {
+  const get = async () => {
+    const { bounds, counts, sum } = source
     let below = 0
-    const values = bounds.map((bound, i) => {
-      below += counts[i] as number
-      return sample('_bucket', below, { le: bound })
-    })
+    const values: { metricName: string; labels: Record<string, string | number>; value: number }[] = bounds.map(
+      (le, i) => {
+        below += counts[i] as number
+        return { metricName: `${name}_bucket`, labels: { le }, value: below }
+      },
+    )
     const count = below + (counts[bounds.length] as number)
-    values.push(sample('_bucket', count, { le: '+Inf' }), sample('_sum', sum), sample('_count', count))
-    return { ...family, values } as unknown as ReturnType<Histogram['get']> extends Promise<infer T> ? T : never
+    values.push(
+      { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: count },
+      { metricName: `${name}_sum`, labels: {}, value: sum },
+      { metricName: `${name}_count`, labels: {}, value: count },
+    )
+    return { name, help, type: 'histogram', values, aggregator: 'sum' }
   }
+  return { name, help, get, reset() {} } as unknown as Metric
 }
 
 function checkName(name: string, suffix = ''): void {

@@ -69,7 +69,32 @@ function read(name: string, path: string): string {
 
 /** What the Kafka sink counts, at /metrics. */
 export function addKafkaMetrics(metrics: Metrics, sink: KafkaSink): void {
-  metrics.counterByLabel('fencepost_kafka_events_total', 'what the Kafka sink did, by kind', 'kind', () =>
-    Object.entries(sink.counters),
+  const { counters } = sink
+  metrics.counter(
+    'fencepost_kafka_records_total',
+    'events that the brokers have confirmed',
+    () => counters.recordsPublished,
   )
+  metrics.counter(
+    'fencepost_kafka_repeated_total',
+    'events sent again: the most copies there can be',
+    () => counters.recordsRepeated,
+  )
+  metrics.counterByLabel('fencepost_kafka_sends_total', 'requests to the brokers by outcome', 'outcome', () => [
+    ['confirmed', counters.sends - counters.sendsFailed],
+    ['failed', counters.sendsFailed],
+  ])
+  metrics.counterByLabel('fencepost_kafka_refused_total', 'publishes refused, by reason', 'reason', () => [
+    ['full', counters.rejectedFull],
+    ['deadline', counters.rejectedDeadline],
+    ['stopped', counters.rejectedStopped],
+    ['io', counters.rejectedIo],
+  ])
+  metrics.counterByLabel('fencepost_kafka_odd_total', 'what should not happen, by kind', 'kind', () => [
+    ['send_abandoned', counters.sendsAbandoned],
+    ['partition_unconfirmed', counters.partitionsUnconfirmed],
+    ['unknown_failure', counters.unknownFailures],
+  ])
+  metrics.gauge('fencepost_kafka_queued_events', 'events queued or in flight', () => counters.queuedEvents)
+  metrics.gauge('fencepost_kafka_queued_bytes', 'their bytes', () => counters.queuedBytes)
 }

@@ -15,7 +15,8 @@ export interface Measured {
 }
 
 export function addNodeMetrics(metrics: Metrics, measured: Measured): void {
-  const { counters, budget, publicServer } = measured
+  const { counters, budget } = measured
+  const http = measured.publicServer.counters
   metrics.counter('fencepost_requests_total', 'POST /v1/pings requests', () => counters.requests)
   metrics.counter('fencepost_requests_answered_total', 'requests answered 200', () => counters.answered)
   metrics.counter('fencepost_requests_aborted_total', 'requests whose client left first', () => counters.aborted)
@@ -45,9 +46,19 @@ export function addNodeMetrics(metrics: Metrics, measured: Measured): void {
     Math.floor(measured.fencesLoadedAt() / 1000),
   )
   metrics.gauge('fencepost_sink_healthy', '1 while the sink is connected', () => (measured.sinkHealthy() ? 1 : 0))
-  metrics.counterByLabel('fencepost_http_events_total', 'what happened on the public port, by kind', 'kind', () =>
-    Object.entries(publicServer.counters),
-  )
+  metrics.gauge('fencepost_http_connections', 'open connections of the public port', () => http.connections)
+  metrics.gauge('fencepost_http_open_requests', 'requests that are not answered yet', () => http.open)
+  metrics.counterByLabel('fencepost_http_events_total', 'what happened on the public port, by kind', 'kind', () => [
+    ['connections_accepted', http.connectionsAccepted],
+    ['connections_refused', http.connectionsRefused],
+    ['requests', http.requests],
+    ['aborted', http.aborted],
+    ['body_timeouts', http.bodyTimeouts],
+    ['bodies_shed', http.bodiesShed],
+    ['not_found', http.notFound],
+    ['method_not_allowed', http.methodNotAllowed],
+    ['faults', http.faults],
+  ])
   metrics.histogram('fencepost_request_seconds', 'from the headers to the answer', counters.requestSeconds)
   metrics.histogram('fencepost_admit_seconds', 'decode, validate, match and encode of one batch', counters.admitSeconds)
   metrics.histogram('fencepost_publish_seconds', 'from publish to durable', counters.publishSeconds)

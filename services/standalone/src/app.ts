@@ -65,8 +65,18 @@ function kafkaConfig(config: StandaloneConfig): StandaloneConfig & KafkaConfig {
 }
 
 function addJournalMetrics(metrics: Metrics, journal: Journal): void {
-  metrics.counterByLabel('fencepost_journal_events_total', 'what the journal did, by kind', 'kind', () =>
-    Object.entries(journal.counters),
-  )
+  const { counters } = journal
+  metrics.counter('fencepost_journal_records_total', 'events written', () => counters.records)
+  metrics.counter('fencepost_journal_bytes_total', 'bytes of frames written', () => counters.frameBytes)
+  metrics.counterByLabel('fencepost_journal_commits_total', 'group commits by outcome', 'outcome', () => [
+    ['durable', counters.commits],
+    ['failed', counters.failedCommits],
+  ])
+  metrics.counterByLabel('fencepost_journal_refused_total', 'publishes refused, by reason', 'reason', () => [
+    ['full', counters.rejectedFull],
+    ['deadline', counters.rejectedDeadline],
+  ])
+  metrics.counter('fencepost_journal_expired_total', 'frames that retention removed', () => counters.expiredFrames)
+  metrics.counter('fencepost_journal_damaged_total', 'frames that could not be read', () => counters.damagedFrames)
   metrics.histogram('fencepost_journal_commit_seconds', 'one group commit, fsync included', journal.commitLatency)
 }
