@@ -42,9 +42,10 @@ export const BINARY = 2
 export const OTHER = 3
 
 /** Number slot of each item of a packed location. */
-export const PACKED_LOCATION: readonly number[] = [TYPE, AGE, LAT, LON, ACCURACY, ALTITUDE, SPEED, HEADING, BATTERY]
-/** The same of a packed beacon sighting; -1 = the id, a byte slot. */
-export const PACKED_BEACON: readonly number[] = [TYPE, AGE, KIND, -1, RSSI, TX_POWER]
+export const PACKED_LOCATION = Uint8Array.of(TYPE, AGE, LAT, LON, ACCURACY, ALTITUDE, SPEED, HEADING, BATTERY)
+/** The same of a packed beacon sighting; the item at PACKED_ID is the id, a byte slot. */
+export const PACKED_BEACON = Uint8Array.of(TYPE, AGE, KIND, TYPE, RSSI, TX_POWER)
+export const PACKED_ID = 3
 
 /** One ping as read. */
 export class PingFields {
@@ -58,12 +59,45 @@ export class PingFields {
   readonly lengths = new Uint32Array(BYTE_SLOTS)
   text: Uint8Array = new Uint8Array(0)
 
-  clear(packed: boolean): void {
-    this.packed = packed
-    this.items = 0
+  /** Empties every slot that a named ping may fill. Written out: as loops it costs a fifth of decoding a ping. */
+  clear(): void {
     const { numbers, forms } = this
-    for (let i = 0; i < NUMBER_SLOTS; i++) numbers[i] = ABSENT
-    for (let i = 0; i < BYTE_SLOTS; i++) forms[i] = NONE
+    this.packed = false
+    numbers[TYPE] = ABSENT
+    numbers[AT] = ABSENT
+    numbers[AGE] = ABSENT
+    numbers[LAT] = ABSENT
+    numbers[LON] = ABSENT
+    numbers[ACCURACY] = ABSENT
+    numbers[ALTITUDE] = ABSENT
+    numbers[SPEED] = ABSENT
+    numbers[HEADING] = ABSENT
+    numbers[BATTERY] = ABSENT
+    numbers[KIND] = ABSENT
+    numbers[MAJOR] = ABSENT
+    numbers[MINOR] = ABSENT
+    numbers[RSSI] = ABSENT
+    numbers[TX_POWER] = ABSENT
+    forms[UUID] = NONE
+    forms[NAMESPACE] = NONE
+    forms[INSTANCE] = NONE
+    forms[ID] = NONE
+    forms[REF] = NONE
+  }
+
+  /** Empties the slots that a packed ping may leave out. */
+  clearPacked(items: number): void {
+    const { numbers, forms } = this
+    this.packed = true
+    this.items = items
+    numbers[TYPE] = ABSENT
+    numbers[AT] = ABSENT
+    numbers[ALTITUDE] = ABSENT
+    numbers[SPEED] = ABSENT
+    numbers[HEADING] = ABSENT
+    numbers[BATTERY] = ABSENT
+    numbers[TX_POWER] = ABSENT
+    forms[REF] = NONE
   }
 }
 

@@ -24,6 +24,7 @@ import {
   NONE,
   OTHER,
   PACKED_BEACON,
+  PACKED_ID,
   PACKED_LOCATION,
   type PingFields,
   REF,
@@ -156,8 +157,8 @@ export class JsonReader {
 
   #readPing(ping: unknown): boolean {
     const fields = this.#fields
-    fields.clear(Array.isArray(ping))
     if (Array.isArray(ping)) return this.#readPacked(ping)
+    fields.clear()
     if (isMap(ping)) return this.#readNamed(ping)
     fields.numbers[TYPE] = WRONG
     return fits(ping)
@@ -184,17 +185,17 @@ export class JsonReader {
 
   #readPacked(items: readonly unknown[]): boolean {
     const fields = this.#fields
-    fields.items = items.length
+    fields.clearPacked(items.length)
     if (items.length > LIMITS.containerItems) return false
     const type = items.length > 0 ? numberOf(items[0]) : ABSENT
     fields.numbers[TYPE] = type
-    const slots = type === LOCATION ? PACKED_LOCATION : type === BEACON ? PACKED_BEACON : []
+    const slots = type === LOCATION ? PACKED_LOCATION : type === BEACON ? PACKED_BEACON : NO_SLOTS
     for (let i = 0; i < items.length; i++) {
       const value = items[i]
-      const slot = slots[i]
-      if (slot === -1) this.#readBytes(ID, value)
-      else if (slot !== undefined) fields.numbers[slot] = numberOf(value)
-      if (!(slot === -1 ? fitsUnlessText(value) : fits(value))) return false
+      const isId = type === BEACON && i === PACKED_ID
+      if (isId) this.#readBytes(ID, value)
+      else if (i < slots.length) fields.numbers[slots[i] as number] = numberOf(value)
+      if (!(isId ? fitsUnlessText(value) : fits(value))) return false
     }
     return true
   }
@@ -217,6 +218,8 @@ export class JsonReader {
     return TEXT
   }
 }
+
+const NO_SLOTS = new Uint8Array(0)
 
 function parse(body: Uint8Array): unknown {
   if (!isUtf8(body)) return undefined

@@ -19,6 +19,7 @@ import {
   NAMESPACE,
   NO,
   PACKED_BEACON,
+  PACKED_ID,
   PACKED_LOCATION,
   type PingFields,
   REF,
@@ -207,12 +208,12 @@ export class MsgpackReader {
     const scanner = this.#scanner
     const fields = this.#fields
     const items = scanner.array(LIMITS.containerItems, 'malformed_body')
-    fields.clear(items >= 0)
     if (items >= 0) {
-      fields.items = items
+      fields.clearPacked(items)
       this.#packed(items)
       return
     }
+    fields.clear()
     const entries = scanner.map()
     if (entries < 0) {
       scanner.skip(PING_DEPTH)
@@ -243,14 +244,19 @@ export class MsgpackReader {
     if (items === 0) return
     const type = scanner.number(PING_DEPTH + 1)
     numbers[TYPE] = type
-    const slots = type === LOCATION ? PACKED_LOCATION : type === BEACON ? PACKED_BEACON : NO_SLOTS
-    const known = Math.min(items, slots.length)
-    for (let i = 1; i < known; i++) {
-      const slot = slots[i] as number
-      if (slot >= 0) numbers[slot] = scanner.number(PING_DEPTH + 1)
-      else this.#bytes(ID)
+    let known = 1
+    if (type === LOCATION) {
+      known = Math.min(items, PACKED_LOCATION.length)
+      scanner.numbers(PACKED_LOCATION, 1, known, numbers, PING_DEPTH + 1)
+    } else if (type === BEACON) {
+      known = Math.min(items, PACKED_BEACON.length)
+      scanner.numbers(PACKED_BEACON, 1, Math.min(known, PACKED_ID), numbers, PING_DEPTH + 1)
+      if (known > PACKED_ID) {
+        this.#bytes(ID)
+        scanner.numbers(PACKED_BEACON, PACKED_ID + 1, known, numbers, PING_DEPTH + 1)
+      }
     }
-    for (let i = Math.max(1, known); i < items && scanner.fault === null; i++) scanner.skip(PING_DEPTH + 1)
+    for (let i = known; i < items && scanner.fault === null; i++) scanner.skip(PING_DEPTH + 1)
   }
 
   #bytes(slot: number): void {
@@ -261,5 +267,3 @@ export class MsgpackReader {
     fields.lengths[slot] = scanner.length
   }
 }
-
-const NO_SLOTS: readonly number[] = []

@@ -138,7 +138,8 @@ function location(fields: PingFields, columns: PingColumns, i: number): number {
   let lat = numbers[LAT] as number
   let lon = numbers[LON] as number
   if (packed) {
-    if (!Number.isInteger(lat) || !Number.isInteger(lon)) return BAD_COORDS
+    // An integer of 32 bits is its own truncation; whatever is not cannot be a coordinate.
+    if ((lat | 0) !== lat || (lon | 0) !== lon) return BAD_COORDS
     columns.latE7[i] = lat
     columns.lonE7[i] = lon
     lat /= E7
