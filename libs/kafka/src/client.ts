@@ -2,7 +2,7 @@
 // disconnect that returns. The retry loop is in sink.ts, never in here.
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { Topic } from '@fencepost/model'
+import type { Logger, Topic } from '@fencepost/model'
 import kafkajs, {
   type Admin,
   type ISocketFactory,
@@ -17,6 +17,7 @@ import type { ClientLog } from './client-log.ts'
 import { LATE, within } from './deadline.ts'
 import { calmIdleConnections } from './idle-spin.ts'
 import type { KafkaSinkOptions } from './options.ts'
+import { ensureTopics, type TopicDifference } from './topics.ts'
 
 // CommonJS: Node finds no named exports in it.
 const { Kafka, logLevel } = kafkajs
@@ -27,15 +28,37 @@ const KEEP_ALIVE_MS = 60_000
 /** Told which broker leads a partition, whenever the producer has fresh metadata. */
 export type OnLeader = (topic: Topic, partition: number, leader: number) => void
 
-/** One producer and one admin connection set. Thrown away as a whole when it misbehaves. */
-export class KafkaClient {
-  readonly admin: Admin
+/** What the sink needs of a client. A second client library would be another of these. */
+export interface Client {
+  /** Connects, creates and compares the topics. Rejects with a TopicError, or with whatever is wrong. */
+  connect(): Promise<readonly TopicDifference[]>
+  /** One request per leader, once: no repetition. The caller checks that every partition is in the result. */
+  send(messages: TopicMessages[]): Promise<readonly RecordMetadata[]>
+  /** Resolves if a broker answers. */
+  check(): Promise<void>
+  /** Leaves, in good order where that works within `ms`. Never rejects. */
+  disconnect(ms: number): Promise<void>
+}
+
+/** Makes a client that is not connected yet. */
+export type CreateClient = (options: KafkaSinkOptions, logger: Logger, log: ClientLog, onLeader: OnLeader) => Client
+
+export const createKafkaClient: CreateClient = (options, logger, log, onLeader) =>
+  new KafkaClient(options, logger, log, onLeader)
+
+/** One producer and one admin client. Thrown away as a whole when it misbehaves. */
+class KafkaClient implements Client {
+  readonly #options: KafkaSinkOptions
+  readonly #logger: Logger
+  readonly #admin: Admin
   readonly #producer: Producer
   readonly #sockets = new Set<Socket>()
   readonly #requestTimeoutMs: number
   readonly #acksTimeoutMs: number
 
-  constructor(options: KafkaSinkOptions, log: ClientLog, onLeader: OnLeader) {
+  constructor(options: KafkaSinkOptions, logger: Logger, log: ClientLog, onLeader: OnLeader) {
+    this.#options = options
+    this.#logger = logger
     calmIdleConnections()
     this.#requestTimeoutMs = options.requestTimeoutMs
     // The broker gives up on its followers a little earlier than we on the broker: an answer says more than a time-out.
@@ -48,29 +71,31 @@ export class KafkaClient {
       allowAutoTopicCreation: false,
       createPartitioner: () => leaderWatcher(options, onLeader),
     })
-    this.admin = kafka.admin()
+    this.#admin = kafka.admin()
   }
 
-  /** Connects both. Rejects when no broker can be reached or authentication fails. */
-  async connect(): Promise<void> {
-    await this.admin.connect()
+  async connect(): Promise<readonly TopicDifference[]> {
+    await this.#admin.connect()
+    const differences = await ensureTopics(this.#admin, this.#options, this.#logger)
+    // Its work is done. An idle connection would only be one more thing that can break.
+    void this.#admin.disconnect().catch(() => {})
     await this.#producer.connect()
+    return differences
   }
 
-  /** One request per leader, once. The caller checks that every partition is in the result. */
   send(messages: TopicMessages[]): Promise<RecordMetadata[]> {
     return this.#producer.sendBatch({ topicMessages: messages, acks: -1, timeout: this.#acksTimeoutMs })
   }
 
-  /** Asks for metadata on the producer's own connections, at most once per `metadataMaxAge`: a send of nothing does that. */
+  // A send of nothing asks for metadata on the producer's own connections, at most once per `metadataMaxAge`.
   async check(): Promise<void> {
     const answer = await within(this.send([]), 3 * this.#requestTimeoutMs)
     if (answer === LATE) throw new Error('no answer to a metadata request')
   }
 
-  /** Leaves in good order where that works within `ms` (kafkajs can wait for ever), and closes every socket. */
+  // kafkajs can wait for ever for requests in flight; closed sockets end that.
   async disconnect(ms: number): Promise<void> {
-    await within(Promise.allSettled([this.#producer.disconnect(), this.admin.disconnect()]), ms)
+    await within(Promise.allSettled([this.#producer.disconnect(), this.#admin.disconnect()]), ms)
     for (const socket of this.#sockets) socket.destroy()
   }
 

@@ -3,14 +3,14 @@
 import { type Clock, type EventSink, Histogram, type Logger, type RecordBatch, SinkError } from '@fencepost/model'
 import type { RecordMetadata } from 'kafkajs'
 import { Batcher, type Send } from './batcher.ts'
-import { KafkaClient, type OnLeader } from './client.ts'
+import { type Client, type CreateClient, createKafkaClient, type OnLeader } from './client.ts'
 import { ClientLog } from './client-log.ts'
 import { createCounters, type KafkaCounters } from './counters.ts'
 import { LATE, within } from './deadline.ts'
 import { ABANDONED, type Failure, failureOf, NOT_CONFIRMED } from './failures.ts'
 import { topicMessages } from './messages.ts'
 import { checkOptions, type KafkaSinkOptions } from './options.ts'
-import { ensureTopics, type TopicDifference, TopicError } from './topics.ts'
+import { type TopicDifference, TopicError } from './topics.ts'
 
 export interface KafkaSink extends EventSink {
   readonly counters: Readonly<KafkaCounters>
@@ -32,8 +32,13 @@ export interface KafkaSinkParts {
  * itself: a topic missing or with too few partitions, or failed authentication.
  */
 export function createKafkaSink(options: KafkaSinkOptions, parts: KafkaSinkParts): KafkaSink {
+  return createSinkOn(createKafkaClient, options, parts)
+}
+
+/** The same with another client, for the answers that a real broker gives too rarely to wait for. */
+export function createSinkOn(createClient: CreateClient, options: KafkaSinkOptions, parts: KafkaSinkParts): KafkaSink {
   checkOptions(options)
-  return new Sink(options, parts)
+  return new Sink(createClient, options, parts)
 }
 
 /** Pause between two attempts to connect, and between two health checks. */
@@ -49,12 +54,13 @@ const DISCONNECT_MS = 1000
 class Sink implements KafkaSink {
   readonly counters = createCounters()
   readonly publishLatency = new Histogram()
+  readonly #createClient: CreateClient
   readonly #options: KafkaSinkOptions
   readonly #logger: Logger
   readonly #now: Clock
   readonly #batcher: Batcher
   readonly #log: ClientLog
-  #client: KafkaClient | undefined
+  #client: Client | undefined
   #state: 'new' | 'running' | 'stopping' | 'stopped' = 'new'
   #stopped: Promise<void> | undefined
   /** Connected, topics checked: sends may leave. */
@@ -73,7 +79,8 @@ class Sink implements KafkaSink {
   /** Resolves `stop`'s wait for the queue. */
   #onEmpty: (() => void) | undefined
 
-  constructor(options: KafkaSinkOptions, { logger, now }: KafkaSinkParts) {
+  constructor(createClient: CreateClient, options: KafkaSinkOptions, { logger, now }: KafkaSinkParts) {
+    this.#createClient = createClient
     this.#options = options
     this.#logger = logger
     this.#now = now ?? (() => performance.now())
@@ -157,9 +164,9 @@ class Sink implements KafkaSink {
   }
 
   async #dispatch(send: Send): Promise<void> {
-    const client = this.#client as KafkaClient
+    const client = this.#client as Client
     this.counters.sends++
-    let result: RecordMetadata[] | undefined
+    let result: readonly RecordMetadata[] | undefined
     let failure: Failure | undefined
     try {
       const messages = topicMessages(send, this.#options.topics)
@@ -210,11 +217,9 @@ class Sink implements KafkaSink {
   async #connect(): Promise<void> {
     let lastReason = ''
     while (this.#state === 'running' || this.#state === 'stopping') {
-      const client = new KafkaClient(this.#options, this.#log, this.#onLeader)
+      const client = this.#createClient(this.#options, this.#logger, this.#log, this.#onLeader)
       try {
-        await client.connect()
-        const differences = await ensureTopics(client.admin, this.#options, this.#logger)
-        this.#take(client, differences)
+        this.#take(client, await client.connect())
         return
       } catch (error) {
         await client.disconnect(DISCONNECT_MS)
@@ -230,7 +235,7 @@ class Sink implements KafkaSink {
     }
   }
 
-  #take(client: KafkaClient, differences: readonly TopicDifference[]): void {
+  #take(client: Client, differences: readonly TopicDifference[]): void {
     for (const difference of differences) {
       const key = JSON.stringify(difference)
       if (this.#reported.has(key)) continue
@@ -248,7 +253,7 @@ class Sink implements KafkaSink {
   }
 
   /** A client that swallows sends is worth nothing: a new one takes its place. */
-  #replace(client: KafkaClient): void {
+  #replace(client: Client): void {
     if (this.#client !== client || this.#state === 'stopped') return
     this.#ready = false
     this.#client = undefined

@@ -1,0 +1,128 @@
+import { createKafkaSink, KAFKA_DEFAULTS, type KafkaSink, type KafkaSinkOptions } from '@fencepost/kafka'
+import { readTopic } from '@fencepost/kafka/reader'
+import { type Logger, silentLogger } from '@fencepost/model'
+import { makeRecordBatch } from '@fencepost/model/contract/event-sink'
+import { needs } from '@fencepost/testbed/needs'
+import { afterEach, expect, test, vi } from 'vitest'
+import { partitionOf } from '../src/murmur2.ts'
+import { deleteTopics, freshTopics, withAdmin } from './support.ts'
+
+interface Line {
+  readonly msg: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+needs('kafka', 'a sink on a real broker', (bootstrap) => {
+  const topics = freshTopics(4)
+  const { name } = topics.matches
+  const lines: Line[] = []
+  const record = (fields: Readonly<Record<string, unknown>>, msg: string): void => void lines.push({ msg, fields })
+  const logger: Logger = { ...silentLogger, info: record, warn: record }
+  let sink: KafkaSink | undefined
+
+  function create(change: Partial<KafkaSinkOptions> = {}): KafkaSink {
+    lines.length = 0
+    sink = createKafkaSink(
+      { ...KAFKA_DEFAULTS, brokers: bootstrap.split(','), clientId: 'sink-test', topics, ...change },
+      { logger },
+    )
+    return sink
+  }
+
+  /** A topic of that name as somebody else made it. */
+  const createTopic = (numPartitions: number, config: Readonly<Record<string, string>> = {}): Promise<boolean> =>
+    withAdmin(bootstrap, (admin) =>
+      admin.createTopics({
+        topics: [
+          {
+            topic: name,
+            numPartitions,
+            replicationFactor: 1,
+            configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
+          },
+        ],
+      }),
+    )
+
+  afterEach(async () => {
+    await sink?.stop(5000)
+    await deleteTopics(bootstrap, [name])
+    await vi.waitUntil(() => withAdmin(bootstrap, async (admin) => !(await admin.listTopics()).includes(name)), {
+      timeout: 10_000,
+    })
+  })
+
+  test('creates a missing topic with all its settings, and finds nothing to complain about at the next start', async () => {
+    await create().start()
+    expect(lines.map(({ msg }) => msg)).toEqual(['kafka topic created', 'kafka is reachable'])
+    await sink?.stop(5000)
+    await create({ createTopics: false }).start()
+    expect(lines.map(({ msg }) => msg)).toEqual(['kafka is reachable'])
+  })
+
+  test('does not start on a missing topic that it may not create', async () => {
+    await expect(create({ createTopics: false }).start()).rejects.toThrow(
+      `topic "${name}" does not exist and creating topics is switched off`,
+    )
+  })
+
+  test('does not start on a topic with fewer partitions than keys are spread over', async () => {
+    await createTopic(3)
+    await expect(create().start()).rejects.toThrow(`topic "${name}" has 3 partitions, keys are spread over 4`)
+  })
+
+  test('says what differs, once a difference, and works nevertheless, on the first partitions', async () => {
+    await createTopic(6, { 'retention.ms': '1000000', 'max.message.bytes': '500000', 'cleanup.policy': 'compact' })
+    await create().start()
+    const differences = lines.filter(({ msg }) => msg === 'kafka topic is not as configured')
+    expect(differences.map(({ fields }) => [fields['setting'], fields['expected'], fields['actual']])).toEqual([
+      ['partitions', '4', '6'],
+      ['retention.ms', '3600000', '1000000'],
+      ['cleanup.policy', 'delete', 'compact'],
+      ['max.message.bytes', 'at least 901024', '500000'],
+    ])
+    for (let i = 0; i < 20; i++) await sink?.publish(makeRecordBatch(`key${i}`, [new Uint8Array([i])]))
+    const records = await readTopic({ bootstrap, topic: 'matches', name })
+    expect(records.length).toBe(20)
+    for (const { key, partition } of records) expect(partition).toBe(partitionOf(Buffer.from(key), 4))
+  })
+
+  test('a record that the topic is too small for costs its own batch, and nobody else’s', async () => {
+    await createTopic(4, { 'max.message.bytes': '20000' })
+    const running = create()
+    await running.start()
+    const small = Array.from({ length: 30 }, (_, i) => makeRecordBatch(`key${i}`, [new Uint8Array(2000)]))
+    const large = makeRecordBatch('key7', [new Uint8Array(100), new Uint8Array(30_000), new Uint8Array(100)])
+    const outcomes = [...small.slice(0, 15), large, ...small.slice(15)].map((batch) =>
+      running.publish(batch).then(
+        () => 'published',
+        (error: { code: string }) => error.code,
+      ),
+    )
+    expect(
+      (await Promise.all(outcomes)).map((outcome, i) => (outcome === 'published' ? '' : `${i} ${outcome}`)).join(''),
+    ).toBe('15 io')
+    const ids = (await readTopic({ bootstrap, topic: 'matches', name })).map(({ headers }) => headers['ce_id'])
+    expect(new Set(ids).size).toBeGreaterThanOrEqual(30)
+    expect(running.counters).toMatchObject({ rejectedIo: 1, batchesPublished: 30, unknownFailures: 0, queuedEvents: 0 })
+  })
+
+  test('an idle connection sets no timers', async () => {
+    const running = create()
+    await running.start()
+    await running.publish(makeRecordBatch('key', [new Uint8Array(1)]))
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    await new Promise<void>((resolve) => {
+      let ticks = 0
+      const interval = setInterval(() => {
+        if (++ticks < 30) return
+        clearInterval(interval)
+        resolve()
+      }, 10)
+    })
+    const set = timers.mock.calls.length
+    timers.mockRestore()
+    // A spinning connection sets about one a millisecond: 200 to 300.
+    expect(set).toBeLessThan(30)
+  })
+})
