@@ -1,0 +1,112 @@
+// Drives a load run: row by row, server by server in turns, and collects the windows.
+import type { FenceIndex } from '@fencepost/model'
+import { unpack } from 'msgpackr'
+import { type Row, rowBodies, rowRate } from './rows.ts'
+import type { FloorServer, Server } from './servers.ts'
+import type { LoadSettings } from './settings.ts'
+import { type LoadClient, postOnce, type Window, type WindowOptions } from './window.ts'
+
+export interface RowResult {
+  readonly row: Row
+  readonly load: 'fixed' | 'flat'
+  /** 0 = flat out. */
+  readonly ratePerS: number
+  readonly bodyBytes: number
+  /** Pings in a fence, as the node answered for one batch. */
+  readonly matched: number
+  readonly node: readonly Window[]
+  /** Window i belongs to the same round as the node's window i; none when there is no floor. */
+  readonly floor: readonly Window[]
+  /** CPU of each server without load, in microseconds a second. */
+  readonly idleUsPerS: { readonly node: number; readonly floor: number }
+}
+
+export interface Servers {
+  readonly node: Server
+  readonly floor: FloorServer | null
+}
+
+export interface Driver {
+  readonly settings: LoadSettings
+  readonly client: LoadClient
+  readonly index: FenceIndex
+  readonly fenceSeed: number
+  readonly say: (line: string) => void
+}
+
+const IDLE_MS = 1000
+
+/** One row: idle CPU, the node's answer for the floor to repeat, warm-up, then the rounds of each kind of load. */
+export async function driveRow(driver: Driver, row: Row, servers: Servers): Promise<RowResult[]> {
+  const { settings, client, index, fenceSeed, say } = driver
+  const { node, floor } = servers
+  say(`${row.name}: preparing`)
+  const { devices, fences } = settings
+  const bodies = rowBodies(row, { index, fences, fenceSeed, devices, sent: Date.now() })
+  await client.load(bodies)
+  const { matched, idleUsPerS } = await prepare(row, servers, bodies[0] ?? new Uint8Array(0))
+
+  const both: readonly Server[] = floor === null ? [node] : [node, floor]
+  const fixedRate = rowRate(row, settings.ratePerS, settings.maxEventsPerS)
+  for (const server of both) {
+    say(`${row.name}: warming up the ${server.name}`)
+    await client.run(server, {
+      connections: settings.connections,
+      ratePerS: row.hitsPerPing === 0 ? 0 : fixedRate,
+      warmUpMs: 0,
+      windowMs: settings.rowWarmUpMs,
+    })
+  }
+
+  const results: RowResult[] = []
+  for (const load of ['fixed', 'flat'] as const) {
+    if (settings.mode !== 'both' && settings.mode !== load) continue
+    const ratePerS = load === 'flat' ? 0 : fixedRate
+    const rounds = load === 'flat' ? settings.flatRounds : settings.rounds
+    const windows: Record<Server['name'], Window[]> = { node: [], floor: [] }
+    for (let round = 0; round < rounds; round++) {
+      // A B, B A, A B …: whatever drifts with time weighs on both alike.
+      for (const server of round % 2 === 0 ? both : [...both].reverse()) {
+        say(
+          `${row.name}, ${load === 'flat' ? 'flat out' : `${ratePerS}/s`}: round ${round + 1} of ${rounds}, ${server.name}`,
+        )
+        windows[server.name].push(await client.run(server, windowOptions(settings, ratePerS)))
+      }
+    }
+    results.push({ row, load, ratePerS, bodyBytes: bodies[0]?.length ?? 0, matched, ...windows, idleUsPerS })
+  }
+  return results
+}
+
+function windowOptions(settings: LoadSettings, ratePerS: number): WindowOptions {
+  const { connections, warmUpMs, windowMs } = settings
+  return { connections, ratePerS, warmUpMs, windowMs }
+}
+
+/**
+ * Sees that the node takes the row's batches, and makes the floor answer the same.
+ *
+ * @throws Error when the node does not answer 200
+ */
+async function prepare(
+  row: Row,
+  { node, floor }: Servers,
+  body: Uint8Array,
+): Promise<Pick<RowResult, 'matched' | 'idleUsPerS'>> {
+  const answer = await postOnce(node.target, body)
+  if (answer.status !== 200) throw new Error(`${row.name}: the node answered ${answer.status} to the first batch`)
+  const { accepted, matched } = unpack(answer.body) as { accepted: number; matched: number }
+  // A node of somebody else's has other fences; ours must do exactly what the row says.
+  if (floor !== null && (accepted !== row.pings || matched !== row.pings * row.hitsPerPing))
+    throw new Error(`${row.name}: the node accepted ${accepted} and matched ${matched} of ${row.pings}`)
+  await floor?.answer(answer.contentType, answer.body)
+  const [nodeIdle, floorIdle] = await Promise.all([idle(node), floor === null ? Number.NaN : idle(floor)])
+  return { matched, idleUsPerS: { node: nodeIdle, floor: floorIdle } }
+}
+
+async function idle({ cpu }: Server): Promise<number> {
+  if (cpu === null) return Number.NaN
+  const before = await cpu()
+  await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
+  return ((await cpu()) - before) / (IDLE_MS / 1000)
+}
