@@ -1,6 +1,7 @@
 // One request and its answer on top of uWebSockets.js. Every trap of its HttpRequest and HttpResponse ends here: nothing
 // above this file can touch a dead response, a dead request or a neutered chunk. This is the hot path.
 import type { Reservation } from './body-budget.ts'
+import { CONTENT_LENGTH, CONTENT_TYPE, encoded, TRANSFER_ENCODING } from './encoded.ts'
 import type { FaultLog } from './fault-log.ts'
 import type { HttpRequest, HttpResponse } from './native.ts'
 import { type OpenBodies, OpenBody } from './open-bodies.ts'
@@ -127,7 +128,7 @@ export class LiveExchange implements Exchange, StreamOwner {
   }
 
   header(name: string): string {
-    return this.#request().getHeader(name)
+    return this.#request().getHeader(encoded(name))
   }
 
   query(name: string): string | undefined {
@@ -141,9 +142,9 @@ export class LiveExchange implements Exchange, StreamOwner {
   contentLength(): number {
     if (this.#declared !== UNREAD) return this.#declared
     const req = this.#request()
-    const text = req.getHeader('content-length')
+    const text = req.getHeader(CONTENT_LENGTH)
     if (text !== '') this.#declared = parseLength(text)
-    else this.#declared = req.getHeader('transfer-encoding') === '' ? 0 : -1
+    else this.#declared = req.getHeader(TRANSFER_ENCODING) === '' ? 0 : -1
     return this.#declared
   }
 
@@ -266,8 +267,8 @@ export class LiveExchange implements Exchange, StreamOwner {
   }
 
   #writeHeaders(res: HttpResponse, contentType: string, headers: readonly Header[]): void {
-    if (contentType !== '') res.writeHeader('content-type', contentType)
-    for (let i = 0; i < headers.length; i++) res.writeHeader(headers[i][0], headers[i][1])
+    if (contentType !== '') res.writeHeader(CONTENT_TYPE, encoded(contentType))
+    for (let i = 0; i < headers.length; i++) res.writeHeader(encoded(headers[i][0]), headers[i][1])
   }
 
   #leavesMuchUnread(): boolean {
