@@ -2,8 +2,8 @@
 import { side } from '@fencepost/geo'
 import type { Polygon } from '@fencepost/model'
 
-/** Polygons with more edges get stripes: below, walking all edges is as fast. */
-const STRIPED_ABOVE = 64
+/** Polygons with more edges get stripes: below, walking all edges costs no more than finding the stripe. */
+const STRIPED_ABOVE = 32
 /** Stripe entries an edge may cost on average, so that tall edges cannot blow the table up. */
 const ENTRIES_PER_EDGE = 4
 
