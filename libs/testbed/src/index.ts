@@ -1,7 +1,17 @@
 export { type LogLine, type ServiceOptions, ServiceProcess, startService } from './child.ts'
+export { type MatchEvent, type ReadEvent, readEvents } from './events-reader.ts'
+export { type HttpAnswer, HttpConnection } from './http-client.ts'
 export { KafkaBroker, KafkaCluster, type KafkaOptions, startKafka } from './kafka.ts'
 export { findKafkaLauncher, kafkaVersion } from './kafka-launcher.ts'
 export { countBrokers, waitForBrokers } from './kafka-probe.ts'
+export {
+  type OracleExpectation,
+  type OracleGroup,
+  type OraclePoint,
+  type OracleSet,
+  oracleGroups,
+} from './oracle-cases.ts'
+export { type OracleOptions, type OracleReport, runOracle } from './oracle-run.ts'
 export { freePorts } from './ports.ts'
 export {
   type ProcessEnd,
