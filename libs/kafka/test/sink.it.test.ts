@@ -4,6 +4,9 @@ import { type Logger, silentLogger } from '@fencepost/model'
 import { makeRecordBatch } from '@fencepost/model/contract/event-sink'
 import { needs } from '@fencepost/testbed/needs'
 import { afterEach, expect, test, vi } from 'vitest'
+import { createKafkaClient } from '../src/client.ts'
+import { ClientLog } from '../src/client-log.ts'
+import { failureOf } from '../src/failures.ts'
 import { partitionOf } from '../src/murmur2.ts'
 import { deleteTopics, freshTopics, withAdmin } from './support.ts'
 
@@ -105,6 +108,18 @@ needs('kafka', 'a sink on a real broker', (bootstrap) => {
     const ids = (await readTopic({ bootstrap, topic: 'matches', name })).map(({ headers }) => headers['ce_id'])
     expect(new Set(ids).size).toBeGreaterThanOrEqual(30)
     expect(running.counters).toMatchObject({ rejectedIo: 1, batchesPublished: 30, unknownFailures: 0, queuedEvents: 0 })
+  })
+
+  test('the client never repeats a send by itself: it could resolve without having written what moved meanwhile', async () => {
+    const options = { ...KAFKA_DEFAULTS, brokers: bootstrap.split(','), clientId: 'sink-test', topics }
+    const client = createKafkaClient(options, silentLogger, new ClientLog(silentLogger), () => {})
+    await client.connect()
+    // To a topic that is not there: kafkajs would repeat that five times if it were not told otherwise.
+    const send = client.send([{ topic: `${name}.missing`, messages: [{ key: 'k', value: 'v', partition: 0 }] }])
+    const error: unknown = await send.catch((cause: unknown) => cause)
+    await client.disconnect(5000)
+    expect(error).toMatchObject({ name: 'KafkaJSNumberOfRetriesExceeded', retryCount: 0 })
+    expect(failureOf(error)).toEqual({ name: 'UNKNOWN_TOPIC_OR_PARTITION', remedy: 'retry', known: true })
   })
 
   test('an idle connection sets no timers', async () => {
