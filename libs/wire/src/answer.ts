@@ -27,7 +27,10 @@ export function encodeAnswer(
   out.reserve(FRAME_BYTES + rejected * REJECTION_BYTES)
   if (encoding === 'json') writeJson(columns, receivedMs, accepted, matched)
   else writeMsgpack(columns, receivedMs, accepted, matched)
-  return out.take()
+  // From Node's pool of small buffers: an allocation of its own would cost more than all of the above.
+  const answer = Buffer.allocUnsafe(out.length)
+  answer.set(out.bytes.subarray(0, out.length))
+  return answer
 }
 
 const JSON_RECEIVED = utf8('{"received":')
@@ -64,11 +67,11 @@ function writeJson(columns: PingColumns, receivedMs: number, accepted: number, m
   out.raw(JSON_END)
 }
 
-const MSGPACK_RECEIVED = key('received')
-const MSGPACK_ACCEPTED = key('accepted')
-const MSGPACK_MATCHED = key('matched')
-const MSGPACK_REJECTED = key('rejected')
-const MSGPACK_REASONS = PING_REASON_CODES.map((code) => key(code))
+const MSGPACK_RECEIVED = msgpack.textValue('received')
+const MSGPACK_ACCEPTED = msgpack.textValue('accepted')
+const MSGPACK_MATCHED = msgpack.textValue('matched')
+const MSGPACK_REJECTED = msgpack.textValue('rejected')
+const MSGPACK_REASONS = PING_REASON_CODES.map(msgpack.textValue)
 
 function writeMsgpack(columns: PingColumns, receivedMs: number, accepted: number, matched: number): void {
   msgpack.writeMap(out, 4)
@@ -96,23 +99,16 @@ function writeMsgpack(columns: PingColumns, receivedMs: number, accepted: number
   }
 }
 
-function key(word: string): Uint8Array {
-  const bytes = utf8(word)
-  const writer = new ByteWriter(bytes.length + 5)
-  msgpack.writeText(writer, bytes, 0, bytes.length)
-  return writer.take()
-}
-
 const ERRORS: Readonly<Record<Encoding, Map<RequestReason, Uint8Array>>> = { json: new Map(), msgpack: new Map() }
 for (const reason of Object.keys(REQUEST_REASONS) as RequestReason[]) {
   const { help } = REQUEST_REASONS[reason]
   ERRORS.json.set(reason, utf8(JSON.stringify({ error: reason, message: help })))
   const writer = new ByteWriter(512)
   msgpack.writeMap(writer, 2)
-  writer.raw(key('error'))
-  writer.raw(key(reason))
-  writer.raw(key('message'))
-  writer.raw(key(help))
+  writer.raw(msgpack.textValue('error'))
+  writer.raw(msgpack.textValue(reason))
+  writer.raw(msgpack.textValue('message'))
+  writer.raw(msgpack.textValue(help))
   ERRORS.msgpack.set(reason, writer.take())
 }
 

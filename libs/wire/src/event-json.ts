@@ -19,6 +19,7 @@ import { writeDecimal, writeInteger, writeText } from './json-writer.ts'
 import { TYPE_WORDS } from './words.ts'
 
 const ID = utf8('{"v":1,"id":"')
+const TYPES = TYPE_WORDS.map((word) => utf8(`,"type":"${word}"`))
 const OBSERVED = utf8(',"observed":')
 const ACCURACY = utf8(',"accuracy":')
 const LAT = utf8(',"lat":')
@@ -44,8 +45,7 @@ export class JsonEvents implements EventWriter {
   readonly #coordinates: Coordinates
   /** From behind the id to the value of `at`. */
   #shared: Uint8Array = COMMA
-  /** From behind the value of `observed` to behind `type`, by type. */
-  #receivedAndType: readonly Uint8Array[] = []
+  #received: Uint8Array = COMMA
 
   constructor(coordinates: Coordinates) {
     this.#coordinates = coordinates
@@ -53,7 +53,7 @@ export class JsonEvents implements EventWriter {
 
   startBatch(tenant: string, pseudonym: string, receivedMs: number): void {
     this.#shared = utf8(`","tenant":${JSON.stringify(tenant)},"device":${JSON.stringify(pseudonym)},"at":`)
-    this.#receivedAndType = TYPE_WORDS.map((word) => utf8(`,"received":${receivedMs},"type":"${word}"`))
+    this.#received = utf8(`,"received":${receivedMs}`)
   }
 
   writeHead(out: ByteWriter, batch: Batch, i: number, ids: Uint8Array, idOffset: number): void {
@@ -66,7 +66,8 @@ export class JsonEvents implements EventWriter {
     writeInteger(out, columns.at[i] as number)
     out.raw(OBSERVED)
     writeInteger(out, columns.observed[i] as number)
-    out.raw(this.#receivedAndType[type] as Uint8Array)
+    out.raw(this.#received)
+    out.raw(TYPES[type] as Uint8Array)
     if (type === LOCATION) this.#writeLocation(out, batch, i)
     else if (type === BEACON) writeBeacon(out, batch, i)
     out.raw(FENCES)

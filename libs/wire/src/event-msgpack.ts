@@ -11,51 +11,70 @@ import {
   LOCATION,
   UNKNOWN,
 } from '@fencepost/model'
-import { ByteWriter, utf8 } from './byte-writer.ts'
+import { ByteWriter } from './byte-writer.ts'
 import { type Coordinates, type EventWriter, HEAD_BYTES, hundredths, TAIL_BYTES } from './event-writer.ts'
 import { writeHex, writeUuid } from './hex.ts'
-import { writeArray, writeFloat, writeInteger, writeMap, writeText } from './msgpack-writer.ts'
+import {
+  textValue,
+  writeArray,
+  writeFloat,
+  writeInteger,
+  writeMap,
+  writeText,
+  writeTextHead,
+} from './msgpack-writer.ts'
 import { TYPE_WORDS } from './words.ts'
 
 /** v, id, tenant, device, at, observed, received, type, fences and index are in every event. */
 const FIXED_KEYS = 10
 
-const V_AND_ID = concat(text('v'), Uint8Array.of(1), text('id'), Uint8Array.of(0xd9, EVENT_ID_BYTES * 2))
-const OBSERVED = text('observed')
-const ACCURACY = text('accuracy')
-const LAT = text('lat')
-const LON = text('lon')
-const BEACON_KEY = text('beacon')
-const KIND_PAIRS = BEACON_KINDS.map((kind) => concat(text('kind'), text(kind)))
-const UUID = text('uuid')
-const MAJOR = text('major')
-const MINOR = text('minor')
-const NAMESPACE = text('namespace')
-const INSTANCE = text('instance')
-const ID = text('id')
-const RSSI = text('rssi')
-const FENCES = text('fences')
-const BATCH = text('batch')
-const INDEX = text('index')
-const REF = text('ref')
+const V_AND_ID = concat(textValue('v'), Uint8Array.of(1), textValue('id'), Uint8Array.of(0xd9, EVENT_ID_BYTES * 2))
+const TENANT = textValue('tenant')
+const DEVICE = textValue('device')
+const AT = textValue('at')
+const RECEIVED = textValue('received')
+const TYPES = TYPE_WORDS.map((word) => concat(textValue('type'), textValue(word)))
+const OBSERVED = textValue('observed')
+const ACCURACY = textValue('accuracy')
+const LAT = textValue('lat')
+const LON = textValue('lon')
+const BEACON_KEY = textValue('beacon')
+const KIND_PAIRS = BEACON_KINDS.map((kind) => concat(textValue('kind'), textValue(kind)))
+const UUID = textValue('uuid')
+const MAJOR = textValue('major')
+const MINOR = textValue('minor')
+const NAMESPACE = textValue('namespace')
+const INSTANCE = textValue('instance')
+const ID = textValue('id')
+const RSSI = textValue('rssi')
+const FENCES = textValue('fences')
+const BATCH = textValue('batch')
+const INDEX = textValue('index')
+const REF = textValue('ref')
 
 export class MsgpackEvents implements EventWriter {
   readonly separator = new Uint8Array(0)
   readonly #coordinates: Coordinates
+  readonly #head = new ByteWriter(256)
+  readonly #received = new ByteWriter(9)
+  /** From behind the id to the value of `at`. */
   #shared: Uint8Array = this.separator
-  #receivedAndType: readonly Uint8Array[] = []
 
   constructor(coordinates: Coordinates) {
     this.#coordinates = coordinates
   }
 
   startBatch(tenant: string, pseudonym: string, receivedMs: number): void {
-    this.#shared = concat(text('tenant'), text(tenant), text('device'), text(pseudonym), text('at'))
-    const received = new ByteWriter(9)
-    writeInteger(received, receivedMs)
-    this.#receivedAndType = TYPE_WORDS.map((word) =>
-      concat(text('received'), received.take(), text('type'), text(word)),
-    )
+    const head = this.#head
+    head.length = 0
+    append(head, TENANT)
+    append(head, textValue(tenant))
+    append(head, DEVICE)
+    append(head, textValue(pseudonym))
+    append(head, AT)
+    this.#shared = head.take()
+    this.#received.length = 0
+    writeInteger(this.#received, receivedMs)
   }
 
   writeHead(out: ByteWriter, batch: Batch, i: number, ids: Uint8Array, idOffset: number, fences: number): void {
@@ -79,7 +98,9 @@ export class MsgpackEvents implements EventWriter {
     writeInteger(out, columns.at[i] as number)
     out.raw(OBSERVED)
     writeInteger(out, columns.observed[i] as number)
-    out.raw(this.#receivedAndType[type] as Uint8Array)
+    out.raw(RECEIVED)
+    out.copy(this.#received.bytes, 0, this.#received.length)
+    out.raw(TYPES[type] as Uint8Array)
     if (hasAccuracy) {
       out.raw(ACCURACY)
       writeFloat(out, (columns.accuracyDm[i] as number) / 10)
@@ -105,13 +126,13 @@ export class MsgpackEvents implements EventWriter {
     writeArray(count, fence.campaigns.length)
     return concat(
       Uint8Array.of(0x83),
-      text('id'),
-      text(fence.id),
-      text('version'),
+      textValue('id'),
+      textValue(fence.id),
+      textValue('version'),
       version.take(),
-      text('campaigns'),
+      textValue('campaigns'),
       count.take(),
-      ...fence.campaigns.map(text),
+      ...fence.campaigns.map(textValue),
     )
   }
 
@@ -145,7 +166,7 @@ function writeBeacon(out: ByteWriter, batch: Batch, i: number): void {
   out.raw(KIND_PAIRS[kind] as Uint8Array)
   if (kind === IBEACON) {
     out.raw(UUID)
-    hexHead(out, 36)
+    writeTextHead(out, 36)
     writeUuid(out, id, at)
     out.raw(MAJOR)
     writeInteger(out, ((id[at + 16] as number) << 8) | (id[at + 17] as number))
@@ -153,14 +174,14 @@ function writeBeacon(out: ByteWriter, batch: Batch, i: number): void {
     writeInteger(out, ((id[at + 18] as number) << 8) | (id[at + 19] as number))
   } else if (kind === EDDYSTONE_UID) {
     out.raw(NAMESPACE)
-    hexHead(out, 20)
+    writeTextHead(out, 20)
     writeHex(out, id, at, 10)
     out.raw(INSTANCE)
-    hexHead(out, 12)
+    writeTextHead(out, 12)
     writeHex(out, id, at + 10, 6)
   } else {
     out.raw(ID)
-    hexHead(out, 40)
+    writeTextHead(out, 40)
     writeHex(out, id, at, 20)
   }
   if (hasRssi) {
@@ -169,20 +190,9 @@ function writeBeacon(out: ByteWriter, batch: Batch, i: number): void {
   }
 }
 
-/** The head of a string of hex digits that is written behind it. */
-function hexHead(out: ByteWriter, length: number): void {
-  if (length < 32) out.byte(0xa0 | length)
-  else {
-    out.byte(0xd9)
-    out.byte(length)
-  }
-}
-
-function text(word: string): Uint8Array {
-  const bytes = utf8(word)
-  const out = new ByteWriter(bytes.length + 5)
-  writeText(out, bytes, 0, bytes.length)
-  return out.take()
+function append(out: ByteWriter, part: Uint8Array): void {
+  out.reserve(part.length)
+  out.raw(part)
 }
 
 function concat(...parts: readonly Uint8Array[]): Uint8Array {

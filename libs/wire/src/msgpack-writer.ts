@@ -1,5 +1,5 @@
 // msgpack values as bytes, each in its shortest form. Callers reserve the room.
-import type { ByteWriter } from './byte-writer.ts'
+import { ByteWriter, utf8 } from './byte-writer.ts'
 
 /** An integer of at most 2^53 either way: up to 9 bytes. */
 export function writeInteger(out: ByteWriter, value: number): void {
@@ -47,6 +47,12 @@ export function writeFloat(out: ByteWriter, value: number): void {
 
 /** A string: its bytes and up to 5. */
 export function writeText(out: ByteWriter, source: Uint8Array, start: number, length: number): void {
+  writeTextHead(out, length)
+  out.copy(source, start, length)
+}
+
+/** The head of a string of `length` bytes that the caller writes behind it: up to 5 bytes. */
+export function writeTextHead(out: ByteWriter, length: number): void {
   if (length < 32) out.byte(0xa0 | length)
   else if (length < 0x100) {
     out.byte(0xd9)
@@ -58,7 +64,15 @@ export function writeText(out: ByteWriter, source: Uint8Array, start: number, le
     out.byte(0xdb)
     out.uint32(length)
   }
-  out.copy(source, start, length)
+}
+
+/** A whole value of its own: a string, for keys and other constants. */
+export function textValue(text: string): Uint8Array {
+  const bytes = utf8(text)
+  const out = new ByteWriter(bytes.length + 5)
+  writeTextHead(out, bytes.length)
+  out.raw(bytes)
+  return out.take()
 }
 
 /** The head of an array: up to 5 bytes. */
