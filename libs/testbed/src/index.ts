@@ -4,6 +4,8 @@ export { type HttpAnswer, HttpConnection } from './http-client.ts'
 export { KafkaBroker, KafkaCluster, type KafkaOptions, startKafka } from './kafka.ts'
 export { findKafkaLauncher, kafkaVersion } from './kafka-launcher.ts'
 export { countBrokers, waitForBrokers } from './kafka-probe.ts'
+export { ALL_WELL, type ConsumedEvent, type Evidence, Ledger, type SentPing, type Verdict } from './ledger.ts'
+export { laws, type Metrics, readMetrics, total } from './metrics-reader.ts'
 export {
   type OracleExpectation,
   type OracleGroup,
@@ -12,6 +14,7 @@ export {
   oracleGroups,
 } from './oracle-cases.ts'
 export { type OracleOptions, type OracleReport, runOracle } from './oracle-run.ts'
+export { FLEET_FENCES, Fleet, type FleetOptions, type FleetTally } from './phones.ts'
 export { freePorts } from './ports.ts'
 export {
   type ProcessEnd,

@@ -1,10 +1,11 @@
 // A Kafka cluster of this process's own, in KRaft mode on 127.0.0.1: one broker or three, which tests may kill, freeze
 // and restart. Nothing of it outlives the process.
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BrokerRuntime, findKafkaLauncher } from './kafka-launcher.ts'
 import { waitForBrokers } from './kafka-probe.ts'
+import { type Credentials, makeCertificate, secureProperties } from './kafka-secure.ts'
 import { freePorts } from './ports.ts'
 import type { WatchedProcess } from './process.ts'
 import { removeFolder, tempFolder } from './temp.ts'
@@ -14,6 +15,8 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3
   /** Lines of server.properties that replace or join the built-in ones, on every broker. */
   readonly properties?: Readonly<Record<string, string>>
+  /** Adds a listener with TLS and SASL/PLAIN for this user; see `KafkaCluster.secure`. */
+  readonly secure?: Credentials
   /** Keeps the data in this folder and leaves it there; default: a temporary one that `stop` removes. */
   readonly logDir?: string
 }
@@ -92,10 +95,13 @@ export class KafkaCluster {
   /** `host:port,host:port,…` */
   readonly bootstrap: string
   readonly brokers: readonly KafkaBroker[]
+  /** The TLS listeners, if asked for, and the certificate to trust. */
+  readonly secure: { readonly bootstrap: string; readonly ca: string } | undefined
   readonly #temporary: readonly string[]
 
-  constructor(brokers: readonly KafkaBroker[], temporary: readonly string[]) {
+  constructor(brokers: readonly KafkaBroker[], temporary: readonly string[], secure: KafkaCluster['secure']) {
     this.brokers = brokers
+    this.secure = secure
     this.bootstrap = brokers.map((broker) => broker.address).join(',')
     this.#temporary = temporary
   }
@@ -118,26 +124,37 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   const { brokers: count = 1, properties = {}, logDir } = options
   const launcher = await findKafkaLauncher()
   const folder = logDir ?? tempFolder('kafka')
-  const ports = await freePorts(count * 2)
   const clusterId = randomBytes(16).toString('base64url')
-  const voters = Array.from({ length: count }, (_, i) => `${i + 1}@127.0.0.1:${ports[count + i]}`).join(',')
-  const brokers = Array.from({ length: count }, (_, i) => {
-    const nodeId = i + 1
-    const home = join(folder, `broker-${nodeId}`)
+  const ports = await freePorts(count * 3)
+  const members: Member[] = Array.from({ length: count }, (_, i) => ({
+    nodeId: i + 1,
+    home: join(folder, `broker-${i + 1}`),
+    port: ports[3 * i] as number,
+    controllerPort: ports[3 * i + 1] as number,
+    securePort: ports[3 * i + 2] as number,
+  }))
+  const certificate = options.secure === undefined ? undefined : await makeCertificate(folder)
+  const brokers: KafkaBroker[] = []
+  for (const member of members) {
+    const { nodeId, home, port } = member
     mkdirSync(home, { recursive: true })
-    const lines = {
-      ...serverProperties(nodeId, count, ports[i] as number, ports[count + i] as number, home, voters),
-      ...properties,
+    const lines = serverProperties(member, members, options.secure !== undefined)
+    if (certificate !== undefined && options.secure !== undefined) {
+      // Beside the configuration, which is all of the folder that a container sees.
+      copyFileSync(certificate.keystore, join(home, 'keystore.pem'))
+      Object.assign(lines, secureProperties(join(home, 'keystore.pem'), options.secure))
     }
-    writeFileSync(
-      join(home, 'server.properties'),
-      Object.entries(lines)
-        .map(([key, value]) => `${key}=${value}\n`)
-        .join(''),
+    const text = Object.entries({ ...lines, ...properties }).map(([key, value]) => `${key}=${value}\n`)
+    writeFileSync(join(home, 'server.properties'), text.join(''))
+    brokers.push(
+      new KafkaBroker(nodeId, `127.0.0.1:${port}`, launcher.broker({ folder: home, clusterId, nodeId }), count),
     )
-    return new KafkaBroker(nodeId, `127.0.0.1:${ports[i]}`, launcher.broker({ folder: home, clusterId, nodeId }), count)
-  })
-  const cluster = new KafkaCluster(brokers, logDir === undefined ? [folder] : [])
+  }
+  const secure =
+    certificate === undefined
+      ? undefined
+      : { bootstrap: members.map(({ securePort }) => `127.0.0.1:${securePort}`).join(','), ca: certificate.ca }
+  const cluster = new KafkaCluster(brokers, logDir === undefined ? [folder] : [], secure)
   try {
     await Promise.all(brokers.map((broker) => broker.start()))
     for (const broker of brokers) await waitForBrokers(broker.address, count, START_DEADLINE_MS)
@@ -148,25 +165,29 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   return cluster
 }
 
-function serverProperties(
-  nodeId: number,
-  count: number,
-  port: number,
-  controllerPort: number,
-  home: string,
-  voters: string,
-): Record<string, string> {
-  const replication = String(count)
-  const minInsync = count === 3 ? '2' : '1'
+interface Member {
+  readonly nodeId: number
+  readonly home: string
+  readonly port: number
+  readonly controllerPort: number
+  readonly securePort: number
+}
+
+function serverProperties(member: Member, members: readonly Member[], secure: boolean): Record<string, string> {
+  const { nodeId, home, port, controllerPort, securePort } = member
+  const replication = String(members.length)
+  const minInsync = members.length === 3 ? '2' : '1'
+  const voters = members.map((each) => `${each.nodeId}@127.0.0.1:${each.controllerPort}`).join(',')
+  const clients = `PLAINTEXT://127.0.0.1:${port}${secure ? `,SECURE://127.0.0.1:${securePort}` : ''}`
   return {
     'process.roles': 'broker,controller',
     'node.id': String(nodeId),
     'controller.quorum.voters': voters,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: `${clients},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': clients,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL',
     'log.dirs': join(home, 'data'),
     'auto.create.topics.enable': 'false',
     'default.replication.factor': replication,
