@@ -55,7 +55,11 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
     sink: journal,
     addSinkMetrics: (metrics) => addJournalMetrics(metrics, journal),
     addRoutes: (admin, guard) =>
-      admin.route('get', '/v1/events', guard(createEventsRoute(journal, { matches: config.topicMatches }))),
+      admin.route(
+        'get',
+        '/v1/events',
+        guard(createEventsRoute({ journal, names: { matches: config.topicMatches }, logger })),
+      ),
   })
 }
 

@@ -1,8 +1,7 @@
 // GET /v1/events: the journal read back as NDJSON, so that a consumer can be written before there is a Kafka.
-
-import { type Journal, parseCursor } from '@fencepost/embedded'
+import { type CursorRecord, type Journal, parseCursor } from '@fencepost/embedded'
 import { answerJson } from '@fencepost/ingest'
-import { type ContentType, TOPICS, type Topic } from '@fencepost/model'
+import { type ContentType, type Logger, TOPICS, type Topic } from '@fencepost/model'
 import type { BodyStream, Exchange } from '@fencepost/server'
 import { decodeEvent } from '@fencepost/wire'
 
@@ -10,26 +9,31 @@ const DEFAULT_LIMIT = 1000
 const MAX_LIMIT = 10_000
 /** Records read and written at a time while streaming, so that one reader holds little memory. */
 const PAGE = 500
+/** Bytes of one write. A page may be megabytes, and the server closes a stream behind which more than one of them waits. */
+const PIECE_BYTES = 64 * 1024
 /** A line of its own this often while there is nothing to follow, so that both ends know the connection lives. */
 const HEARTBEAT_MS = 5000
 /** Readers that follow at once; one more is refused. */
 const MAX_FOLLOWERS = 64
 
-/** The handler of `GET /v1/events?topic=&after=&limit=&follow=`. `names` are the topics' full names. */
-export function createEventsRoute(
-  journal: Journal,
-  names: Readonly<Record<Topic, string>>,
-): (exchange: Exchange) => void {
+export interface EventsRouteParts {
+  readonly journal: Pick<Journal, 'read' | 'onAppend'>
+  /** The topics' full names. */
+  readonly names: Readonly<Record<Topic, string>>
+  readonly logger: Logger
+  /** Default HEARTBEAT_MS. */
+  readonly heartbeatMs?: number
+}
+
+/** The handler of `GET /v1/events?topic=&after=&limit=&follow=`. */
+export function createEventsRoute(parts: EventsRouteParts): (exchange: Exchange) => void {
+  const { journal, names, logger, heartbeatMs = HEARTBEAT_MS } = parts
   let followers = 0
   return function onEvents(exchange) {
     const query = parseQuery(exchange, names)
     if (typeof query === 'string') return answerJson(exchange, 400, { error: 'bad_query', message: query })
-    const first = journal.read(query.topic, query.after, Math.min(PAGE, query.limit))
-    if (first.gone)
-      return answerJson(exchange, 410, {
-        error: 'cursor_gone',
-        message: 'what followed this cursor is past retention; leave out `after` to begin at the oldest event',
-      })
+    const first = journal.read(query.topic, query.after, 1)
+    if (first.gone) return answerJson(exchange, 410, CURSOR_GONE)
     if (query.follow && followers >= MAX_FOLLOWERS)
       return answerJson(exchange, 503, { error: 'overloaded', message: `${MAX_FOLLOWERS} readers follow already` })
 
@@ -37,11 +41,25 @@ export function createEventsRoute(
     if (query.follow) followers++
     const done = new AbortController()
     stream.onAborted(() => done.abort())
-    pump(journal, query, stream, done.signal).finally(() => {
-      if (query.follow) followers--
-      stream.end()
-    })
+    pump({ journal, query, stream, done: done.signal, heartbeatMs })
+      .catch((error: unknown) => {
+        logger.error(
+          { error: error instanceof Error ? error.message : String(error) },
+          'a reader of events was cut off',
+        )
+        // A reader must not take what it got for the whole.
+        stream.write(line({ error: 'internal', message: 'the events could not be read; go on after the last cursor' }))
+      })
+      .finally(() => {
+        if (query.follow) followers--
+        stream.end()
+      })
   }
+}
+
+const CURSOR_GONE = {
+  error: 'cursor_gone',
+  message: 'what followed this cursor is past retention; leave out `after` to begin at the oldest event',
 }
 
 interface EventsQuery {
@@ -74,39 +92,65 @@ function parseQuery(exchange: Exchange, names: Readonly<Record<Topic, string>>):
   return { topic, after, limit: Number(limit), follow }
 }
 
+interface Reading {
+  readonly journal: Pick<Journal, 'read' | 'onAppend'>
+  readonly query: EventsQuery
+  readonly stream: BodyStream
+  /** Aborted when the reader has gone or the node stops. */
+  readonly done: AbortSignal
+  readonly heartbeatMs: number
+}
+
 /** Writes pages until the limit or, when following, until the reader leaves. */
-async function pump(journal: Journal, query: EventsQuery, stream: BodyStream, done: AbortSignal): Promise<void> {
+async function pump(reading: Reading): Promise<void> {
+  const { journal, query, stream, done, heartbeatMs } = reading
   let { after } = query
   let left = query.limit
-  while (!done.aborted && left > 0) {
+  let begun = false
+  // An answer to HEAD is closed from the beginning, and nobody aborts it.
+  while (!stream.closed && left > 0) {
     const { records, gone } = journal.read(query.topic, after, Math.min(PAGE, left))
     if (gone) {
       // Retention has overtaken a reader that was too slow.
-      stream.write(`${JSON.stringify({ error: 'cursor_gone' })}\n`)
+      stream.write(line(CURSOR_GONE))
       return
     }
     if (records.length === 0) {
       if (!query.follow) return
-      if (await quiet(journal, done)) stream.write(`${JSON.stringify({ heartbeat: Date.now() })}\n`)
+      // The head of the answer leaves with its first line: whoever waits for events must not have to wait for that too.
+      if (!begun || (await quiet(journal, done, heartbeatMs))) stream.write(line({ heartbeat: Date.now() }))
+      begun = true
       continue
     }
-    let page = ''
-    for (const { cursor, record } of records) {
-      const { topic, key, headers, value } = record
-      page += `${JSON.stringify({ cursor, topic, key, headers, value: decodeEvent(value, contentTypeOf(headers)) })}\n`
-    }
-    after = Number((records.at(-1) as { cursor: string }).cursor)
+    begun = true
+    await send(stream, Buffer.from(records.map(lineOf).join('')), done)
+    after = Number((records.at(-1) as CursorRecord).cursor)
     left -= records.length
-    if (!stream.write(page)) await new Promise<void>((resolve) => writable(stream, done, resolve))
+    // A reader that keeps up would otherwise hold the thread, and with it the public port, until it has everything.
+    await new Promise<void>((resolve) => setImmediate(resolve))
   }
+}
+
+function lineOf({ cursor, record: { topic, key, headers, value } }: CursorRecord): string {
+  return line({ cursor, topic, key, headers, value: decodeEvent(value, contentTypeOf(headers)) })
+}
+
+function line(value: unknown): string {
+  return `${JSON.stringify(value)}\n`
+}
+
+/** Writes in pieces, and waits for a slow reader after each: what waits in memory for one reader is a page and a piece. */
+async function send(stream: BodyStream, page: Buffer, done: AbortSignal): Promise<void> {
+  for (let at = 0; at < page.length && !stream.closed; at += PIECE_BYTES)
+    if (!stream.write(page.subarray(at, at + PIECE_BYTES))) await writable(stream, done)
 }
 
 function contentTypeOf(headers: Readonly<Record<string, string>>): ContentType {
   return headers['content-type'] === 'application/msgpack' ? 'application/msgpack' : 'application/json'
 }
 
-/** Resolves at the next append (false), or after HEARTBEAT_MS without one (true). */
-function quiet(journal: Journal, done: AbortSignal): Promise<boolean> {
+/** Resolves at the next append (false), or after `heartbeatMs` without one (true). */
+function quiet(journal: Reading['journal'], done: AbortSignal, heartbeatMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const settle = (silent: boolean): void => {
       clearTimeout(timer)
@@ -115,16 +159,22 @@ function quiet(journal: Journal, done: AbortSignal): Promise<boolean> {
       resolve(silent)
     }
     const onAbort = (): void => settle(false)
-    const timer = setTimeout(() => settle(true), HEARTBEAT_MS)
+    const timer = setTimeout(() => settle(true), heartbeatMs)
     const stopListening = journal.onAppend(() => settle(false))
     done.addEventListener('abort', onAbort)
   })
 }
 
-function writable(stream: BodyStream, done: AbortSignal, resolve: () => void): void {
-  done.addEventListener('abort', resolve, { once: true })
-  stream.onWritable(() => {
-    done.removeEventListener('abort', resolve)
-    resolve()
+/** Resolves when a slow reader has caught up, or has gone. */
+function writable(stream: BodyStream, done: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    // A write can itself be what closes the stream; nobody would tell us again.
+    if (stream.closed) return resolve()
+    const settle = (): void => {
+      done.removeEventListener('abort', settle)
+      resolve()
+    }
+    done.addEventListener('abort', settle)
+    stream.onWritable(settle)
   })
 }
