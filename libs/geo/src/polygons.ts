@@ -32,10 +32,15 @@ export function placePolygon(rings: readonly Ring[], indexes: readonly number[])
     return { polar: true, rings: rings.flatMap((ring, i) => unroll(ring, indexes[i] as number)) }
   }
   const [low, high] = extent(shell)
-  const placedShell = shifted(shell, -Math.round((low + high) / 720), indexes[0] as number)
+  const placedShell = shifted(shell, turnsHome((low + high) / 2), indexes[0] as number)
   const placed = [placedShell]
   for (let i = 1; i < rings.length; i++) placed.push(fitHole(rings[i] as Ring, placedShell, indexes[i] as number))
   return { polar: false, rings: placed }
+}
+
+/** Whole turns that bring the middle of a shell, at most 720 degrees wide, to within ±180. */
+function turnsHome(middle: number): number {
+  return middle > 180 ? -1 : middle < -180 ? 1 : 0
 }
 
 /** The polygon as the index wants it. */

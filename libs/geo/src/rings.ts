@@ -36,13 +36,14 @@ export function readRing(raw: unknown, place: string, reading: Reading): Ring | 
   if (!Array.isArray(raw)) throw new FenceError('bad_position', { place })
   const ring = unwrap(raw, place, reading)
   if (reading.repair) dropSpikes(ring, place, reading)
-  const fault = ring.lon.length < 4 ? 'too_few_corners' : onOneLine(ring) ? 'no_area' : null
+  const net = ring.lon.length === 0 ? 0 : (unwrappedLon(ring, ring.lon.length - 1) - unwrappedLon(ring, 0)) / 360
+  // A parallel is a straight line and still goes round a pole.
+  const fault = ring.lon.length < 4 ? 'too_few_corners' : net === 0 && onOneLine(ring) ? 'no_area' : null
   if (fault !== null) {
     if (!reading.repair) throw new FenceError(fault, { place, ...hintPlanar(ring) })
     reading.repairs.push({ code: fault, place, detail: 'ring dropped' })
     return null
   }
-  const net = (unwrappedLon(ring, ring.lon.length - 1) - unwrappedLon(ring, 0)) / 360
   if (Math.abs(net) > 1 || span(ring) > 720) throw new FenceError('winds_too_far', { place })
   return { ...ring, net }
 }

@@ -33,6 +33,8 @@ interface Touch {
   readonly y: number
 }
 
+const TOO_COMPLEX: ValidityFault = { code: 'too_complex', place: 'geometry' }
+
 /** Vertices and edge middles tried for a point of a ring that lies on no other ring. */
 const PROBES = 8
 
@@ -54,7 +56,7 @@ class Check {
       fault = this.#pair(i, j)
       return fault !== null
     })
-    return done ? fault : { code: 'too_complex', place: this.#place(0) }
+    return done ? fault : TOO_COMPLEX
   }
 
   #pair(i: number, j: number): ValidityFault | null {
@@ -134,7 +136,7 @@ class Check {
     if (rings.length === 1) return null
     for (let r = 0; r < rings.length; r++) {
       const around = this.#ringsAround(r)
-      if (around === 'too_complex') return { code: 'too_complex', place: this.#ringPlace(r) }
+      if (around === 'too_complex') return TOO_COMPLEX
       if (around === null) continue
       const ring = this.#ring(r)
       const depth = new Map<number, number>()
