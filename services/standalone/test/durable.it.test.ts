@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
   ALL_WELL,
+  type Evidence,
   FLEET_FENCES,
   Fleet,
+  type FleetTally,
   findStrace,
   freePorts,
   HttpConnection,
@@ -18,6 +20,7 @@ import {
   startService,
   straceAttach,
   tempFolder,
+  type Verdict,
 } from '@fencepost/testbed'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { environment, KEY, startStandalone, TENANT, writeFences } from './support.ts'
@@ -34,39 +37,64 @@ afterEach(async () => {
   removeFolder(folder)
 })
 
+/** A node with one fault, on the same folder and settings as a standalone. */
+function startFaulty(
+  fault: 'unsynced' | 'hasty',
+  more: Readonly<Record<string, string>> = {},
+): Promise<ServiceProcess> {
+  const { FENCEPOST_DATA_DIR: data, FENCEPOST_FENCES: fences, ...env } = environment(folder, more)
+  const entry = fileURLToPath(new URL('./faulty-node.mjs', import.meta.url))
+  return startService({ entry, args: [fault, data as string, fences as string], env })
+}
+
 describe('kill -9 under load', () => {
   it('loses no acknowledged event, invents none, and lets copies differ only where they may', async () => {
-    const KILLS = 5
+    // Batches between two kills: each falls into another moment of a commit.
+    const { verdict, evidence, tally } = await killed([40, 173, 211, 97, 334], startStandalone)
+    expect(verdict).toEqual(ALL_WELL)
+    expect(tally.faults).toEqual([])
+    expect(Object.keys(tally.statuses).map(Number)).toEqual([0, 200]) // killed, never refused
+    expect(tally.repeats).toBeGreaterThan(0)
+    expect(evidence.sentPings).toBe(PHONES * PINGS)
+    expect(evidence.acknowledgedHits).toBeGreaterThan((PHONES * PINGS) / 2)
+    expect(evidence.events - evidence.copies).toBe(evidence.acknowledgedHits)
+  }, 120_000)
+
+  it('and this test notices a node that answers before its journal has the events', async () => {
+    const { verdict } = await killed([200], (_, more) => startFaulty('hasty', more))
+    expect(verdict.lost).not.toEqual([])
+  }, 60_000)
+
+  const PHONES = 24
+  const PINGS = 400
+
+  /**
+   * A fleet gets rid of its pings while the node is killed after each of these numbers of acknowledged batches and comes back as a
+   * standalone on the same folder.
+   */
+  async function killed(
+    batches: readonly number[],
+    startFirst: typeof startStandalone,
+  ): Promise<{ verdict: Verdict; evidence: Evidence; tally: FleetTally }> {
     const [port] = (await freePorts(1)) as [number]
-    const start = async (): Promise<number> => {
-      service = await startStandalone(folder, { FENCEPOST_PORT: String(port) })
-      return (await service.listening()).adminPort
-    }
-    let adminPort = await start()
+    const fixed = { FENCEPOST_PORT: String(port) }
+    service = await startFirst(folder, fixed)
+    let { adminPort } = await service.listening()
     const ledger = new Ledger(TENANT)
-    const fleet = new Fleet({ port, key: KEY, phones: 24, pingsPerPhone: 600, seed: 4, ledger, answerMs: 10_000 })
-    // Batches between two kills: a seeded handful, so that each falls into another moment of a commit.
-    for (const batches of [40, 173, 211, 97, 334].slice(0, KILLS)) {
-      await fleet.acknowledged(batches)
-      await service?.kill9()
-      adminPort = await start()
+    const fleet = new Fleet({ port, key: KEY, phones: PHONES, pingsPerPhone: PINGS, seed: 4, ledger, answerMs: 10_000 })
+    for (const count of batches) {
+      await fleet.acknowledged(count)
+      await service.kill9()
+      service = await startStandalone(folder, fixed)
+      adminPort = (await service.listening()).adminPort
     }
     await fleet.finished
-
+    const { pings, requests } = laws(await readMetrics(adminPort))
+    expect([pings[0], requests[0]]).toEqual([pings[1], requests[1]])
     const events: ReadEvent[] = []
     await readEvents(adminPort, null, (event) => events.push(event))
-    const { verdict, evidence } = ledger.judge(events)
-    expect(verdict).toEqual(ALL_WELL)
-    expect(fleet.tally.faults).toEqual([])
-    expect(Object.keys(fleet.tally.statuses).map(Number)).toEqual([0, 200]) // killed, not refused
-    expect(evidence.sentPings).toBe(24 * 600)
-    expect(evidence.acknowledgedHits).toBeGreaterThan(9000)
-    expect(evidence.events - evidence.copies).toBe(evidence.acknowledgedHits)
-    expect(fleet.tally.repeats).toBeGreaterThan(0)
-    const { pings, requests } = laws(await readMetrics(adminPort))
-    expect(pings[0]).toBe(pings[1])
-    expect(requests[0]).toBe(requests[1])
-  }, 120_000)
+    return { ...ledger.judge(events), tally: fleet.tally }
+  }
 })
 
 const noStrace = await findStrace().then(
@@ -83,12 +111,7 @@ describe.skipIf(noStrace !== '')(`what the kernel sees of one client${noStrace}`
   })
 
   it('and this test notices a node whose journal does not', async () => {
-    const { FENCEPOST_DATA_DIR: data, FENCEPOST_FENCES: fences, ...env } = environment(folder)
-    service = await startService({
-      entry: fileURLToPath(new URL('./unsynced-node.mjs', import.meta.url)),
-      args: [data as string, fences as string],
-      env,
-    })
+    service = await startFaulty('unsynced')
     expect(await syncedAnswers(service)).toEqual(new Array(REQUESTS).fill(false))
   })
 
