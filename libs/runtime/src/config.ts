@@ -6,6 +6,8 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The prefix whose unknown names are problems. */
 const PREFIX = 'FENCEPOST_'
+/** How much of a value a problem repeats. */
+const MAX_QUOTED = 100
 /** Names with this prefix belong to the tests. */
 const TEST_PREFIX = 'FENCEPOST_TEST_'
 
@@ -43,7 +45,13 @@ function readSetting(one: Setting<unknown>, env: Environment): { value: unknown 
   if (given === null) return one.fallback ?? { problem: `${one.env} is missing: ${one.help}` }
   const parsed = one.parse(given.value)
   if ('value' in parsed) return parsed
-  return { problem: `${one.env} ${parsed.problem}${one.secret ? '' : `, got ${JSON.stringify(given.value)}`}` }
+  return {
+    problem: `${one.env} ${parsed.problem}${one.secret ? '' : `, got ${JSON.stringify(shortened(given.value))}`}`,
+  }
+}
+
+function shortened(text: string): string {
+  return text.length <= MAX_QUOTED ? text : `${text.slice(0, MAX_QUOTED)}…`
 }
 
 function textOf(one: Setting<unknown>, env: Environment): { value: string } | { problem: string } | null {
@@ -51,11 +59,14 @@ function textOf(one: Setting<unknown>, env: Environment): { value: string } | { 
   const path = one.secret ? env[`${one.env}_FILE`] : undefined
   if (path === undefined || path === '') return direct === undefined || direct === '' ? null : { value: direct }
   if (direct !== undefined && direct !== '') return { problem: `${one.env} and ${one.env}_FILE are both set; keep one` }
+  let value: string
   try {
-    return { value: readFileSync(path, 'utf8').trim() }
+    value = readFileSync(path, 'utf8').trim()
   } catch {
     return { problem: `${one.env}_FILE: cannot read ${path}` }
   }
+  // A mounted secret that is still empty must not become an empty key.
+  return value === '' ? { problem: `${one.env}_FILE: ${path} is empty` } : { value }
 }
 
 function unknownNames(schema: Schema, env: Environment): string[] {

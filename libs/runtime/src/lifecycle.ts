@@ -10,7 +10,10 @@ export interface Part {
 
 export interface Lifecycle {
   add(part: Part): void
-  /** Starts every part in order; when one fails, stops those that had started and throws its error. */
+  /**
+   * Starts every part in order; when one fails, stops those that had started and throws its error. A stop in between ends the start: no
+   * further part is started, and it throws.
+   */
   start(): Promise<void>
   /** Stops what has started, in reverse. A part that hangs or fails is logged by name and passed over; true = all in time. */
   stop(deadlineMs: number): Promise<boolean>
@@ -18,18 +21,22 @@ export interface Lifecycle {
 
 /** Time left for the parts of a start that failed. */
 const FAILED_START_DEADLINE_MS = 5000
+/** Share of the deadline that is kept back for each part still to stop: who hangs must not take the time of who flushes. */
+const RESERVED = 0.1
+const MIN_SHARE_MS = 50
 
 export function createLifecycle(logger: Logger): Lifecycle {
   const parts: Part[] = []
   const started: Part[] = []
   let stopping: Promise<boolean> | null = null
+  let stops = 0
 
   async function stopStarted(deadlineMs: number): Promise<boolean> {
     const end = performance.now() + deadlineMs
     let inTime = true
     for (let part = started.pop(); part !== undefined; part = started.pop()) {
-      // The last parts to stop are the ones that flush: each gets all that is left, but never less than a moment.
-      const share = Math.max(50, end - performance.now())
+      const left = end - performance.now() - started.length * RESERVED * deadlineMs
+      const share = Math.round(Math.max(MIN_SHARE_MS, left))
       inTime = (await stopPart(part, share)) && inTime
     }
     return inTime
@@ -43,7 +50,7 @@ export function createLifecycle(logger: Logger): Lifecycle {
     try {
       const outcome = await Promise.race([part.stop(deadlineMs), late])
       if (outcome !== 'late') return true
-      logger.error({ part: part.name, deadline_ms: Math.round(deadlineMs) }, 'part did not stop in time')
+      logger.error({ part: part.name, deadline_ms: deadlineMs }, 'part did not stop in time')
     } catch (error) {
       logger.error(
         { part: part.name, error: error instanceof Error ? error.message : String(error) },
@@ -60,17 +67,23 @@ export function createLifecycle(logger: Logger): Lifecycle {
       parts.push(part)
     },
     async start() {
+      const stopsBefore = stops
       for (const part of parts) {
         started.push(part) // before its start: a part that failed halfway is stopped too
         try {
           await part.start()
+          if (stops !== stopsBefore) throw new Error('stopped while starting')
         } catch (error) {
+          await stopping
+          // That stop may have come to this part before its start was through.
+          if (!started.includes(part)) started.push(part)
           await stopStarted(FAILED_START_DEADLINE_MS)
           throw error
         }
       }
     },
     stop(deadlineMs) {
+      stops++
       stopping ??= stopStarted(deadlineMs).finally(() => {
         stopping = null
       })

@@ -1,22 +1,24 @@
 // SIGTERM and SIGINT stop in order, a second one ends at once, SIGHUP reloads.
+import { constants } from 'node:os'
 import type { Logger } from '@fencepost/model'
 
 export interface SignalOptions {
-  /** Stops everything; true or nothing = in time. */
-  readonly stop: (deadlineMs: number) => Promise<boolean | void>
+  /** Stops everything; resolves with false when not all was in time. */
+  readonly stop: (deadlineMs: number) => Promise<unknown>
   readonly deadlineMs: number
   readonly onReload?: () => unknown
   readonly logger: Logger
 }
 
-/** Exit code after a second signal: 128 + SIGTERM, as a shell reports a killed process. */
-const KILLED = 143
-
-/** Handles the signals of a service until one of them ends the process: 0 when all stopped in time, else 1. */
+/**
+ * Handles the signals of a service until one of them ends the process: 0 when all stopped in time, else 1; 130 or 143 when a
+ * second one came first.
+ */
 export function runUntilSignal({ stop, deadlineMs, onReload, logger }: SignalOptions): void {
   let stopping = false
   const onStop = (signal: NodeJS.Signals): void => {
-    if (stopping) process.exit(KILLED)
+    // As a shell reports a process that a signal killed.
+    if (stopping) process.exit(128 + constants.signals[signal])
     stopping = true
     logger.info({ signal, deadline_ms: deadlineMs }, 'stopping')
     stop(deadlineMs).then(
@@ -25,12 +27,22 @@ export function runUntilSignal({ stop, deadlineMs, onReload, logger }: SignalOpt
         process.exit(inTime === false ? 1 : 0)
       },
       (error: unknown) => {
-        logger.error({ error: error instanceof Error ? error.message : String(error) }, 'failed to stop')
+        logger.error({ error: textOf(error) }, 'failed to stop')
         process.exit(1)
       },
     )
   }
   process.on('SIGTERM', onStop)
   process.on('SIGINT', onStop)
-  process.on('SIGHUP', () => onReload?.())
+  process.on('SIGHUP', () => {
+    if (onReload === undefined || stopping) return
+    // What is in force stays in force.
+    Promise.resolve()
+      .then(onReload)
+      .catch((error: unknown) => logger.error({ error: textOf(error) }, 'failed to reload'))
+  })
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
