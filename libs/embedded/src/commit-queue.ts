@@ -95,11 +95,17 @@ export class CommitQueue {
     if (count === 0) return Promise.reject(new RangeError('a batch must have 1 record or more, got 0'))
     const bytes = recordBatchBytes(batch)
     if (!this.hasRoom(bytes, count)) return this.#full()
-    const group = this.#groupFor(batch)
+    const last = this.#waiting.at(-1)
+    const joins = last?.takes(batch, this.#limits.maxGroupBytes) === true
+    const group = joins ? last : new CommitGroup(this.#spareWriters)
     try {
       group.add(batch)
     } catch (error) {
       return Promise.reject(error)
+    }
+    if (!joins) {
+      group.deadline = setTimeout(() => this.#expireGroup(group), this.#limits.deliveryDeadlineMs)
+      this.#waiting.push(group)
     }
     this.#bytes += bytes
     this.#events += count
@@ -130,16 +136,6 @@ export class CommitQueue {
     const { maxQueueBytes, maxQueueEvents } = this.#limits
     const held = `${this.#bytes} of ${maxQueueBytes} bytes, ${this.#events} of ${maxQueueEvents} events`
     return Promise.reject(new SinkError('full', `the journal's queue holds ${held}`))
-  }
-
-  /** The group that a batch joins: the last one waiting, while it has room. */
-  #groupFor(batch: RecordBatch): CommitGroup {
-    const last = this.#waiting.at(-1)
-    if (last?.takes(batch, this.#limits.maxGroupBytes) === true) return last
-    const group = new CommitGroup(this.#spareWriters)
-    group.deadline = setTimeout(() => this.#expireGroup(group), this.#limits.deliveryDeadlineMs)
-    this.#waiting.push(group)
-    return group
   }
 
   /** Begins the next commit, or arms the timer that does. */

@@ -36,15 +36,12 @@ export class CommitGroup {
     return this.publishes === 0 || this.#frameBytes + frameBytes(batch) <= maxBytes
   }
 
+  /** Copies a batch in. Throws a RangeError, and adds nothing, when its tenant or key are too long for a frame. */
   add(batch: RecordBatch): void {
-    let writer = this.#writers.get(batch.topic)
-    if (writer === undefined) {
-      writer = this.#spare.pop() ?? new FrameWriter(FIRST_WRITER_BYTES)
-      writer.reset()
-      this.#writers.set(batch.topic, writer)
-    }
+    const writer = this.#writers.get(batch.topic) ?? this.#takeWriter()
     const before = writer.length
     writer.add(batch)
+    this.#writers.set(batch.topic, writer)
     this.#frameBytes += writer.length - before
     this.bytes += recordBatchBytes(batch)
     this.events += batch.count
@@ -72,6 +69,12 @@ export class CommitGroup {
       if (writer.capacity <= KEPT_WRITER_BYTES && this.#spare.length < KEPT_WRITERS) this.#spare.push(writer)
     }
     this.#writers.clear()
+  }
+
+  #takeWriter(): FrameWriter {
+    const writer = this.#spare.pop() ?? new FrameWriter(FIRST_WRITER_BYTES)
+    writer.reset()
+    return writer
   }
 
   #settle(): void {

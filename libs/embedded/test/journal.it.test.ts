@@ -170,7 +170,8 @@ describe('commits', () => {
   })
 
   test('a key that cannot be stored is refused alone; its neighbours are kept', async () => {
-    const journal = await opening()
+    const journal = await opening({ deliveryDeadlineMs: 500 })
+    await expect(journal.publish(batchOf('k'.repeat(70_000), 'v0'))).rejects.toThrow(RangeError)
     const outcomes = await Promise.allSettled([
       journal.publish(batchOf('a', 'v0')),
       journal.publish(batchOf('k'.repeat(70_000), 'v1')),
@@ -179,6 +180,7 @@ describe('commits', () => {
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     expect(valuesOf(readAll(journal))).toEqual(['v0', 'v2'])
     expect(journal.stats().queuedBytes).toBe(0)
+    expect(journal.counters).toMatchObject({ commits: 2, records: 2, failedCommits: 0 })
   })
 })
 

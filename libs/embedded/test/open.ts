@@ -45,8 +45,10 @@ export function readAll(
   for (let after: number | null = null; ; ) {
     const { records } = journal.read(topic, after, limit)
     if (records.length === 0) return all
+    const last = Number(records.at(-1)!.cursor)
+    if (last <= (after ?? 0)) throw new Error(`after cursor ${after} came ${last}`)
     all.push(...records)
-    after = Number(records.at(-1)!.cursor)
+    after = last
   }
 }
 
