@@ -2,7 +2,10 @@
 // the tree needs no sorting. Finds pairs of edges whose boxes meet, and the edges on a level line.
 import type { PlacedPolygon, PlacedRing } from './polygons.ts'
 
-const FANOUT = 8
+const FANOUT_BITS = 3
+const FANOUT = 1 << FANOUT_BITS
+/** What a pair counts for in the budget of boxes: a visit takes about as long as this many. */
+const PAIR_COST = 4
 
 export interface RingEdges {
   readonly placed: PlacedRing
@@ -48,38 +51,41 @@ export class EdgeTree {
   }
 
   /**
-   * Calls `visit` for every pair of edges i < j whose boxes meet, until it returns true. Returns false when more than `budget`
-   * boxes had to be looked at.
+   * Calls `visit` for every pair of edges i < j whose boxes meet, until it returns true. Returns false when that takes more than
+   * `budget` boxes.
    */
   forEachPair(budget: number, visit: (i: number, j: number) => boolean): boolean {
     const levels = this.#levels
-    const stack: number[] = []
-    let left = budget
     const edges = levels[0] as Float64Array
+    const stack = new Int32Array(2 * FANOUT * levels.length)
+    let left = budget
     for (let i = 0; i < this.count; i++) {
       const minX = edges[4 * i] as number
       const minY = edges[4 * i + 1] as number
       const maxX = edges[4 * i + 2] as number
       const maxY = edges[4 * i + 3] as number
-      stack.push(levels.length - 1, 0)
-      while (stack.length > 0) {
-        const node = stack.pop() as number
-        const level = stack.pop() as number
+      let depth = 0
+      stack[depth++] = levels.length - 1
+      stack[depth++] = 0
+      while (depth > 0) {
+        const node = stack[--depth] as number
+        const level = (stack[--depth] as number) - 1
         const boxes = levels[level] as Float64Array
-        if (left-- === 0) return false
-        const at = 4 * node
-        if ((boxes[at] as number) > maxX || (boxes[at + 2] as number) < minX) continue
-        if ((boxes[at + 1] as number) > maxY || (boxes[at + 3] as number) < minY) continue
-        if (level === 0) {
-          if (visit(i, node)) return true
-          continue
-        }
-        const below = (levels[level - 1] as Float64Array).length / 4
-        const end = Math.min((node + 1) * FANOUT, below)
-        // Whole runs before i hold no later edge.
-        const reach = FANOUT ** (level - 1)
-        for (let child = end - 1; child >= node * FANOUT && (child + 1) * reach > i + 1; child--) {
-          stack.push(level - 1, child)
+        const end = Math.min((node + 1) * FANOUT, boxes.length / 4)
+        // Runs before i + 1 hold no later edge.
+        const from = Math.max(node * FANOUT, (i + 1) >> (FANOUT_BITS * level))
+        for (let child = from; child < end; child++) {
+          if (left-- <= 0) return false
+          const at = 4 * child
+          if ((boxes[at] as number) > maxX || (boxes[at + 2] as number) < minX) continue
+          if ((boxes[at + 1] as number) > maxY || (boxes[at + 3] as number) < minY) continue
+          if (level > 0) {
+            stack[depth++] = level
+            stack[depth++] = child
+          } else {
+            left -= PAIR_COST
+            if (visit(i, child)) return true
+          }
         }
       }
     }

@@ -10,8 +10,8 @@ export interface ValidityFault {
   readonly detail?: string
 }
 
-/** Boxes looked at before a check is given up as too complex: about a second. Real outlines of 100,000 vertices need 10 million. */
-const BUDGET = 100_000_000
+/** Boxes looked at before a check is given up as too complex: a second or two. Real outlines need some 150 an edge. */
+const BUDGET = 50_000_000
 
 /**
  * The first fault, or null for a valid shape. `indexes[i]` is the index that polygon i has in the geometry as given.
