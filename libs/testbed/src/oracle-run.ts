@@ -16,6 +16,8 @@ export interface OracleOptions {
   readonly only?: string
   /** At most so many points of a set, spread over the whole of it. */
   readonly sample?: number
+  /** Called when a group's fences begin to be loaded, which takes seconds. */
+  readonly onGroup?: (group: string) => void
   /** Called as a set gets on. */
   readonly onProgress?: (set: string, done: number, total: number) => void
 }
@@ -54,6 +56,7 @@ export async function runOracle(groups: readonly OracleGroup[], options: OracleO
   for (const { name, fences, sets } of groups) {
     const chosen = sets.filter((set) => set.name.includes(only))
     if (chosen.length === 0) continue
+    options.onGroup?.(name)
     const folder = tempFolder(`oracle-${name}`)
     let service: ServiceProcess | undefined
     try {
