@@ -1,6 +1,7 @@
 // What counts as a valid polygon: small cases that each show one rule, and real layers against GEOS.
 import type { Fence, PolygonShape } from '@fencepost/model'
 import { type LayerName, layerFences, NO_SHARED_DATA, readCsv, sharedData } from '@fencepost/testbed'
+import { kinks } from '@turf/turf'
 import { describe, expect, it } from 'vitest'
 import { FenceError, loadFences, normaliseFeature } from '../src/index.ts'
 
@@ -227,5 +228,14 @@ describe.skipIf(!present)('real layers are valid or not, feature by feature, as 
     const expected = readCsv(path).filter(({ valid }) => valid === 'False')
     expect(problems.map(({ position }) => String(position))).toEqual(expected.map(({ index }) => index))
     expect(problems).toHaveLength(invalid)
+  })
+
+  it('where turf’s kinks disagrees on 53 election districts: why it is not asked', () => {
+    const valid = readCsv(`${NYC}ed.csv.gz`).map((row) => row['valid'] === 'True')
+    const wrong = layerFences('ed').map(({ geometry }, i) => {
+      const clean = kinks(geometry as Parameters<typeof kinks>[0]).features.length === 0
+      return clean === valid[i] ? '' : clean ? 'passed' : 'refused'
+    })
+    expect([wrong.filter((w) => w === 'passed').length, wrong.filter((w) => w === 'refused').length]).toEqual([3, 50])
   })
 })
