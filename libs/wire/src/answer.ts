@@ -27,7 +27,7 @@ export function encodeAnswer(
   out.reserve(FRAME_BYTES + rejected * REJECTION_BYTES)
   if (encoding === 'json') writeJson(columns, receivedMs, accepted, matched)
   else writeMsgpack(columns, receivedMs, accepted, matched)
-  // From Node's pool of small buffers: an allocation of its own would cost more than all of the above.
+  // From Node's pool of small buffers: an allocation of its own would cost about as much as all of the above.
   const answer = Buffer.allocUnsafe(out.length)
   answer.set(out.bytes.subarray(0, out.length))
   return answer

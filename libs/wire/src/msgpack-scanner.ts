@@ -38,8 +38,8 @@ export class MsgpackScanner {
   }
 
   /**
-   * Reads the values `from` up to `to` of a row of numbers, each into its slot of `out`. One loop with its state in locals: a
-   * call for each number made the whole decode of a packed ping half as slow again.
+   * Reads the values `from` up to `to` of a row of numbers, each into its slot of `out`. One loop with its state in locals:
+   * rows of numbers are what packed pings are.
    */
   numbers(slots: Uint8Array, from: number, to: number, out: Float64Array, depth: number): void {
     const { bytes, end } = this
