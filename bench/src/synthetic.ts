@@ -79,28 +79,52 @@ export function syntheticPositions(
   )
 }
 
+/** Metres between two pings of a walk at most, in either direction: a ping every few seconds on foot or by bus. */
+const STEP_M = 40
+/** Steps tried from one place before a walk begins anew somewhere else. */
+const TRIES_PER_STEP = 50
+
 /**
- * Of a stream of places near the fences, the first `count` that lie in exactly `hits` of them.
+ * Places that each lie in exactly `hits` fences. They come as walks of `walk` places, because the pings of a batch are one
+ * phone's: each walk begins anywhere near the fences and goes on in small steps.
  *
- * @throws RangeError when a million places do not give as many
+ * @throws RangeError when a million tries do not give as many
  */
 export function positionsWithHits(
   index: FenceIndex,
   hits: number,
-  options: SyntheticOptions & { readonly fences: number; readonly fenceSeed: number },
+  options: SyntheticOptions & { readonly fences: number; readonly fenceSeed: number; readonly walk: number },
 ): Position[] {
   const random = seededRandom(options.seed)
   const cities = syntheticCities(options.fences, options.fenceSeed)
   const found: Position[] = []
   const out = new SlotList()
+  let last: Position | null = null
+  let failures = 0
   for (let tries = 0; tries < 1_000_000 && found.length < options.count; tries++) {
-    const place = near(cities[Math.floor(random() * cities.length)] as Position, random)
+    if (found.length % options.walk === 0) last = null
+    const place: Position =
+      last === null || failures > TRIES_PER_STEP
+        ? near(cities[Math.floor(random() * cities.length)] as Position, random)
+        : step(last, random)
     index.matchInto('', place.lon, place.lat, out)
-    if (out.length === hits) found.push(place)
+    if (out.length === hits) {
+      found.push(place)
+      last = place
+      failures = 0
+    } else failures++
   }
   if (found.length < options.count)
     throw new RangeError(`found ${found.length} places with ${hits} hits, expected ${options.count}`)
   return found
+}
+
+function step(from: Position, random: () => number): Position {
+  const reach = (STEP_M / METRES_PER_DEGREE) * 2
+  return {
+    lon: round7(from.lon + (reach * (random() - 0.5)) / Math.cos((from.lat * Math.PI) / 180)),
+    lat: round7(from.lat + reach * (random() - 0.5)),
+  }
 }
 
 function near(city: Position, random: () => number): Position {

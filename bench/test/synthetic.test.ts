@@ -1,8 +1,10 @@
-import { LOCATION } from '@fencepost/model'
+import { geodesicDistanceM } from '@fencepost/geo'
+import { createFenceIndex } from '@fencepost/match'
+import { LOCATION, SlotList } from '@fencepost/model'
 import { createDecoder } from '@fencepost/wire'
 import { describe, expect, it } from 'vitest'
 import { type BodyEncoding, encodeBatch, type PingShape } from '../src/bodies.ts'
-import { syntheticCollection, syntheticFences, syntheticPositions } from '../src/synthetic.ts'
+import { positionsWithHits, syntheticCollection, syntheticFences, syntheticPositions } from '../src/synthetic.ts'
 
 const OPTIONS = { count: 600, seed: 3 }
 
@@ -16,6 +18,33 @@ describe('synthetic fences', () => {
     const kinds = syntheticFences(OPTIONS).map((fence) => fence.shape.kind)
     expect(kinds.filter((kind) => kind === 'circle')).toHaveLength(300)
     expect(kinds.filter((kind) => kind === 'polygon')).toHaveLength(300)
+  })
+})
+
+describe('places with hits', () => {
+  const index = createFenceIndex(syntheticFences(OPTIONS))
+  const options = { count: 200, seed: 9, fences: OPTIONS.count, fenceSeed: OPTIONS.seed, walk: 20 }
+
+  it.each([0, 1])('lie in exactly %d fences, most of them a few steps from the one before', (hits) => {
+    const places = positionsWithHits(index, hits, options)
+    const out = new SlotList()
+    let near = 0
+    for (const [i, { lon, lat }] of places.entries()) {
+      index.matchInto('', lon, lat, out)
+      expect(out.length).toBe(hits)
+      const before = places[i - 1]
+      if (before !== undefined && geodesicDistanceM(before.lon, before.lat, lon, lat) < 60) near++
+    }
+    expect(places).toHaveLength(200)
+    expect(near).toBeGreaterThanOrEqual(180)
+  })
+
+  it('are the same for the same seed', () => {
+    expect(positionsWithHits(index, 1, options)).toEqual(positionsWithHits(index, 1, options))
+  })
+
+  it('are refused when there are none', () => {
+    expect(() => positionsWithHits(index, 500, { ...options, count: 1 })).toThrow('found 0 places with 500 hits')
   })
 })
 

@@ -29,7 +29,7 @@ export interface BodyOptions {
   readonly sent: number
 }
 
-/** Packed msgpack bodies of a row. Every place is near fences; each lies in exactly `hitsPerPing` of them. */
+/** Packed msgpack bodies of a row. Each is a walk near the fences, and each place lies in exactly `hitsPerPing` of them. */
 export function rowBodies(row: Row, options: BodyOptions): Uint8Array[] {
   const { index, fences, fenceSeed, devices, sent } = options
   const seed = 1000 * row.pings + row.hitsPerPing
@@ -38,6 +38,7 @@ export function rowBodies(row: Row, options: BodyOptions): Uint8Array[] {
     seed,
     fences,
     fenceSeed,
+    walk: row.pings,
   })
   return Array.from({ length: devices }, (_, i) =>
     encodeBatch(

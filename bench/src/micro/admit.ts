@@ -27,7 +27,7 @@ export function admitCases(): Case[] {
 }
 
 function admitArm(name: string, pings: number, hits: 0 | 1): Arm {
-  const places = placesWithHits(BODIES * pings, hits, 51 + hits)
+  const places = placesWithHits(BODIES * pings, hits, 51 + hits, pings)
   const bodies = Array.from({ length: BODIES }, (_, i) =>
     packedBody(places.slice(i * pings, (i + 1) * pings), `bench-device-${i}`),
   )

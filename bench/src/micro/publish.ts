@@ -18,7 +18,7 @@ const PUBLISHERS = 32
 const MIB = 1024 * 1024
 
 export async function publishCases(): Promise<{ cases: Case[]; close: () => Promise<void> }> {
-  const matched = matchedBatch(packedBody(placesWithHits(EVENTS, 1, 31)))
+  const matched = matchedBatch(packedBody(placesWithHits(EVENTS, 1, 31, EVENTS)))
   const encode = (contentType: ContentType, input = matched): (() => RecordBatch) => {
     const encoder = createEventEncoder({
       coordinates: 'exact',
@@ -132,7 +132,7 @@ async function benchJournal(
   )
   await journal.start()
   const cases = [1, 20].map((events): Case => {
-    const make = encode('application/json', matchedBatch(packedBody(placesWithHits(events, 1, 32))))
+    const make = encode('application/json', matchedBatch(packedBody(placesWithHits(events, 1, 32, events))))
     const onePublish = async (durable: boolean): Promise<number> => {
       const records = make()
       if (durable) await journal.publish(records)

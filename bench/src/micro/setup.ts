@@ -20,9 +20,9 @@ export function sharedIndex(): FenceIndex {
   return index
 }
 
-/** Places that lie in exactly `hits` of the shared index's fences. */
-export function placesWithHits(count: number, hits: number, seed: number): Position[] {
-  return positionsWithHits(sharedIndex(), hits, { count, seed, fences: FENCES, fenceSeed: FENCE_SEED })
+/** Places that lie in exactly `hits` of the shared index's fences, in walks of `walk`. */
+export function placesWithHits(count: number, hits: number, seed: number, walk: number): Position[] {
+  return positionsWithHits(sharedIndex(), hits, { count, seed, fences: FENCES, fenceSeed: FENCE_SEED, walk })
 }
 
 /** The body of one batch of these places. */
