@@ -27,6 +27,9 @@ export interface TopicDifference {
 /** Room that the broker's limit must leave above `maxBatchBytes` for headers of the batch. */
 const BATCH_HEADER_BYTES = 1024
 
+const SERVED_TRIES = 20
+const SERVED_PAUSE_MS = 100
+
 /**
  * Creates missing topics (if `createTopics`), then compares. Differences are returned and are not fatal. Throws a TopicError when a
  * topic is missing or has fewer partitions than keys are spread over, and whatever the client throws when brokers fail.
@@ -62,6 +65,22 @@ async function createTopics(admin: Admin, missing: readonly TopicOptions[], logg
     // The reason sits in a list inside the error.
     const errors = (error as { errors?: unknown }).errors
     throw Array.isArray(errors) && errors.length > 0 ? errors[0] : error
+  }
+  for (const { name } of missing) await waitUntilServed(admin, name)
+}
+
+/**
+ * Metadata names the leaders of a new topic a little before they serve it; one that refuses fails the whole send that it is part
+ * of, and the others' records are written twice. Gives up waiting without an error: a copy more does no harm.
+ */
+async function waitUntilServed(admin: Admin, name: string): Promise<void> {
+  for (let tries = 0; tries < SERVED_TRIES; tries++) {
+    try {
+      await admin.fetchTopicOffsets(name)
+      return
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, SERVED_PAUSE_MS))
+    }
   }
 }
 
