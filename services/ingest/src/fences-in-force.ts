@@ -11,7 +11,7 @@ export interface FencesInForce {
   lastError(): string | null
   /** @throws whatever the loader throws; the index in force stays */
   load(): Promise<void>
-  /** Like `load`, but an error is logged and kept for `lastError`. Calls while one runs share it. */
+  /** Like `load`, but an error is logged and kept for `lastError`. Calls while one runs share one more after it. */
   reload(): Promise<void>
 }
 
@@ -25,6 +25,7 @@ export function createFencesInForce(options: {
   let loadedAt = 0
   let lastError: string | null = null
   let running: Promise<void> | null = null
+  let again = false
 
   async function load(): Promise<void> {
     const next = createFenceIndex(await loadFences())
@@ -34,15 +35,18 @@ export function createFencesInForce(options: {
     logger.info({ fences: next.size }, 'fences loaded')
   }
 
-  async function reloadOnce(): Promise<void> {
-    try {
-      await load()
-    } catch (error) {
-      lastError = error instanceof Error ? error.message : String(error)
-      logger.error({ error: lastError, fences: index.size }, 'fences not reloaded; the ones in force stay')
-    } finally {
-      running = null
-    }
+  /** Loads until nobody has asked since the last load began: what it reads may have changed behind it. */
+  async function reloadAll(): Promise<void> {
+    do {
+      again = false
+      try {
+        await load()
+      } catch (error) {
+        lastError = error instanceof Error ? error.message : String(error)
+        logger.error({ error: lastError, fences: index.size }, 'fences not reloaded; the ones in force stay')
+      }
+    } while (again)
+    running = null
   }
 
   return {
@@ -51,7 +55,8 @@ export function createFencesInForce(options: {
     lastError: () => lastError,
     load,
     reload() {
-      running ??= reloadOnce()
+      again = true
+      running ??= reloadAll()
       return running
     },
   }

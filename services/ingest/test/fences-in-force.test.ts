@@ -1,0 +1,58 @@
+import type { Fence } from '@fencepost/model'
+import { describe, expect, it } from 'vitest'
+import { createFencesInForce } from '../src/fences-in-force.ts'
+import { circle } from './node-kit.ts'
+
+/** A loader whose loads settle when the test says so, and what is in force with it. */
+function held() {
+  const loads: { settle: (fences: readonly Fence[]) => void; fail: (error: Error) => void }[] = []
+  const logged: string[] = []
+  const log = (_: unknown, msg: string): void => void logged.push(msg)
+  const fences = createFencesInForce({
+    loadFences: () => new Promise((settle, fail) => loads.push({ settle, fail })),
+    logger: { info: log, warn: log, error: log },
+    clock: () => 7,
+  })
+  return { fences, loads, logged }
+}
+
+const ONE = [circle('one', 1, 1, 10)]
+const TWO = [...ONE, circle('two', 2, 2, 10)]
+
+describe('the fences in force', () => {
+  it('are none before the first load, and then those of the last', async () => {
+    const { fences, loads } = held()
+    expect([fences.index().size, fences.loadedAt()]).toEqual([0, 0])
+    const loaded = fences.load()
+    loads[0]?.settle(ONE)
+    await loaded
+    expect([fences.index().size, fences.loadedAt()]).toEqual([1, 7])
+  })
+
+  it('stay when a reload fails, with the reason until one succeeds', async () => {
+    const { fences, loads, logged } = held()
+    const first = fences.reload()
+    loads[0]?.settle(TWO)
+    await first
+    const second = fences.reload()
+    loads[1]?.fail(new Error('is not JSON'))
+    await second
+    expect([fences.index().size, fences.lastError()]).toEqual([2, 'is not JSON'])
+    const third = fences.reload()
+    loads[2]?.settle(ONE)
+    await third
+    expect([fences.index().size, fences.lastError()]).toEqual([1, null])
+    expect(logged).toEqual(['fences loaded', 'fences not reloaded; the ones in force stay', 'fences loaded'])
+  })
+
+  it('are loaded once more when a reload is asked for while one runs: what it reads may have changed behind it', async () => {
+    const { fences, loads } = held()
+    const reloads = [fences.reload(), fences.reload(), fences.reload()]
+    expect(loads).toHaveLength(1)
+    loads[0]?.settle(ONE)
+    await expect.poll(() => loads.length).toBe(2)
+    loads[1]?.settle(TWO)
+    await Promise.all(reloads)
+    expect([fences.index().size, loads.length]).toEqual([2, 2])
+  })
+})
