@@ -43,6 +43,8 @@ export interface CommitQueueParts {
   readonly onCommit: () => void
 }
 
+/** A commit that took longer than the interval still leaves this much time for those whom it answered to come back. */
+const COME_BACK_MS = 1
 /** After a failed commit: how often to try whether the disk takes writes again. */
 const PROBE_MS = 1000
 
@@ -60,7 +62,8 @@ export class CommitQueue {
   #events = 0
   /** How many publishes the next commit may expect: those of the last one come back, and those that came meanwhile wait. */
   #expected = 1
-  #lastCommitMs = Number.NEGATIVE_INFINITY
+  /** Until when the next commit waits for those expected, on the clock of `performance.now`. */
+  #companyUntilMs = Number.NEGATIVE_INFINITY
   #paceTimer: NodeJS.Timeout | undefined
   #probeTimer: NodeJS.Timeout | undefined
   #failing = false
@@ -148,7 +151,7 @@ export class CommitQueue {
     }
     const complete = group.publishes >= this.#expected || this.#waiting.length > 1 || this.#closed
     if (!complete && this.#paceTimer !== undefined) return
-    const waitMs = complete ? 0 : this.#lastCommitMs + this.#limits.commitIntervalMs - performance.now()
+    const waitMs = complete ? 0 : this.#companyUntilMs - performance.now()
     if (waitMs > 0) {
       this.#paceTimer = setTimeout(() => {
         this.#paceTimer = undefined
@@ -167,7 +170,7 @@ export class CommitQueue {
   async #commit(group: CommitGroup): Promise<void> {
     const { counters, latency, now, onCommit } = this.#parts
     const startedMs = performance.now()
-    this.#lastCommitMs = startedMs
+    this.#companyUntilMs = startedMs + this.#limits.commitIntervalMs
     const written = new Map<TopicState, { readonly key: FrameKey; readonly nextSeq: number }>()
     let frameBytes = 0
     try {
@@ -213,6 +216,8 @@ export class CommitQueue {
     this.#events -= group.events
     group.release()
     this.#inFlight = undefined
+    const comeBackMs = Math.min(COME_BACK_MS, this.#limits.commitIntervalMs)
+    this.#companyUntilMs = Math.max(this.#companyUntilMs, performance.now() + comeBackMs)
     this.#expected = group.publishes + (this.#waiting[0]?.publishes ?? 0)
     this.#pump()
   }

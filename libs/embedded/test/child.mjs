@@ -39,8 +39,10 @@ function batchOf(key, texts) {
 }
 
 const modes = {
-  key() {
-    say(openDataFolder(dir).loadOrCreateKey('root', 32).toString('hex'))
+  // Makes keys one after another, as fast as it can.
+  keys() {
+    const folder = openDataFolder(dir)
+    for (let i = 0; i < 150; i++) say(folder.loadOrCreateKey(`k${i}`, 8).toString('hex'))
   },
 
   // <run> <publishers>: each publishes batch after batch until the process is killed; `ack <run>.<publisher>.<i> <records>`.
