@@ -32,7 +32,12 @@ if (settings === null) {
   console.log(USAGE)
   process.exit(0)
 }
-process.exitCode = (await main(settings)) ? 0 : 1
+try {
+  process.exitCode = (await main(settings)) ? 0 : 1
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
 
 /** True when there is nothing to say against the figures. */
 async function main(settings: LoadSettings): Promise<boolean> {

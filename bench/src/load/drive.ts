@@ -4,7 +4,7 @@ import { unpack } from 'msgpackr'
 import { type Row, rowBodies, rowRate } from './rows.ts'
 import type { FloorServer, Server } from './servers.ts'
 import type { LoadSettings } from './settings.ts'
-import { type LoadClient, postOnce, type Window, type WindowOptions } from './window.ts'
+import { type Answer, type LoadClient, postOnce, type Window, type WindowOptions } from './window.ts'
 
 export interface RowResult {
   readonly row: Row
@@ -35,6 +35,8 @@ export interface Driver {
 }
 
 const IDLE_MS = 1000
+const READY_DEADLINE_MS = 30_000
+const RETRY_MS = 500
 
 /** One row: idle CPU, the node's answer for the floor to repeat, warm-up, then the rounds of each kind of load. */
 export async function driveRow(driver: Driver, row: Row, servers: Servers): Promise<RowResult[]> {
@@ -93,7 +95,7 @@ async function prepare(
   { node, floor }: Servers,
   body: Uint8Array,
 ): Promise<Pick<RowResult, 'matched' | 'idleUsPerS'>> {
-  const answer = await postOnce(node.target, body)
+  const answer = await firstAnswer(node, body)
   if (answer.status !== 200) throw new Error(`${row.name}: the node answered ${answer.status} to the first batch`)
   const { accepted, matched } = unpack(answer.body) as { accepted: number; matched: number }
   // A node of somebody else's has other fences; ours must do exactly what the row says.
@@ -104,9 +106,23 @@ async function prepare(
   return { matched, idleUsPerS: { node: nodeIdle, floor: floorIdle } }
 }
 
+/** The first answer that is not a 503: a node may listen before its sink is connected. */
+async function firstAnswer({ target }: Server, body: Uint8Array): Promise<Answer> {
+  const deadline = performance.now() + READY_DEADLINE_MS
+  for (;;) {
+    const answer = await postOnce(target, body)
+    if (answer.status !== 503 || performance.now() > deadline) return answer
+    await sleep(RETRY_MS)
+  }
+}
+
 async function idle({ cpu }: Server): Promise<number> {
   if (cpu === null) return Number.NaN
   const before = await cpu()
-  await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
+  await sleep(IDLE_MS)
   return ((await cpu()) - before) / (IDLE_MS / 1000)
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }

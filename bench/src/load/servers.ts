@@ -33,6 +33,9 @@ const KEY = 'bench-key-for-this-machine-only'
 const HOST = '127.0.0.1'
 const START_DEADLINE_MS = 60_000
 
+/** Topics that a single broker can hold. */
+const ONE_BROKER = { FENCEPOST_KAFKA_REPLICATION: '1', FENCEPOST_KAFKA_MIN_INSYNC: '1' }
+
 const NODE_ENTRY = fileURLToPath(new URL('../../../services/standalone/dist/main.js', import.meta.url))
 const FLOOR_ENTRY = fileURLToPath(new URL('../floor.js', import.meta.url))
 const PROBE = new URL('./probe.js', import.meta.url).href
@@ -56,7 +59,7 @@ export async function startNode(options: NodeServerOptions): Promise<Server> {
       FENCEPOST_FENCES_INVALID: 'fail',
       FENCEPOST_SDK_KEYS: `bench:${KEY}`,
       FENCEPOST_SINK: sink.kind,
-      ...(sink.kind === 'kafka' ? { FENCEPOST_KAFKA_BROKERS: sink.brokers } : {}),
+      ...(sink.kind === 'kafka' ? { FENCEPOST_KAFKA_BROKERS: sink.brokers, ...ONE_BROKER } : {}),
     },
   })
   try {
