@@ -19,7 +19,10 @@ needs('kafka', 'a sink on a real broker', (bootstrap) => {
   const topics = freshTopics(4)
   const { name } = topics.matches
   const lines: Line[] = []
-  const record = (fields: Readonly<Record<string, unknown>>, msg: string): void => void lines.push({ msg, fields })
+  // What the client itself says depends on how fast the broker is.
+  const record = (fields: Readonly<Record<string, unknown>>, msg: string): void => {
+    if (msg !== 'kafka client') lines.push({ msg, fields })
+  }
   const logger: Logger = { ...silentLogger, info: record, warn: record }
   let sink: KafkaSink | undefined
 
