@@ -37,8 +37,9 @@ export interface Exchange {
   contentLength(): number
   /**
    * Collects the body; call it once, inside the route handler. Exactly one of the callbacks runs, once, unless the exchange
-   * is answered before. `body` is valid until `onBody` returns; from then on the reservation is the caller's to release. On a
-   * failure, or an answer before the body, it has been released already; the connection closes after the answer.
+   * is answered before. `body` is valid until `onBody` returns; from then on the reservation is the caller's to release. After
+   * a failure, or an answer before the body, it has been released already. The answer to a failure closes the connection,
+   * except for a declared length over `maxBytes` that is small enough to be drained.
    */
   readBody(options: BodyOptions, onBody: (body: Uint8Array) => void, onFail: (failure: BodyFailure) => void): void
   /** Answers, once: a second answer does nothing. `contentType` '' sends none. `close` ends the connection afterwards. */

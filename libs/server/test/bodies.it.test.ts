@@ -157,6 +157,58 @@ describe('a body', () => {
     expect(server.counters.requests).toBe(0)
   })
 
+  it.each([
+    ['in one piece', 'hello', ''],
+    ['in two', 'he', 'llo'],
+  ])('longer than the route was told is refused %s', async (_name, first, second) => {
+    const failures: string[] = []
+    const { connect } = await serve((s) =>
+      s.route('post', '/a', (exchange) =>
+        exchange.readBody(
+          { declared: 4, maxBytes: MAX, timeoutMs: 5000, reservation: null },
+          () => exchange.answer(200, '', ''),
+          (failure) => {
+            failures.push(failure)
+            exchange.answer(413, '', '')
+          },
+        ),
+      ),
+    )
+    const client = await connect()
+    await client.request('POST', '/a', first, { 'content-length': '5' })
+    if (second !== '') await client.send(second)
+    expect((await client.answer()).status).toBe(413)
+    expect(failures).toEqual(['body_too_large'])
+  })
+
+  it('that failed may go on arriving until the route answers: it is not collected and fails once', async () => {
+    const failed = signal<Exchange>()
+    let calls = 0
+    const { server, connect } = await serve((s) => {
+      s.route('post', '/a', (exchange) =>
+        exchange.readBody(
+          { declared: -1, maxBytes: 4, timeoutMs: 5000, reservation: null },
+          () => calls++,
+          () => {
+            calls++
+            failed.resolve(exchange)
+          },
+        ),
+      )
+      s.route('post', '/echo', echo)
+    })
+    const client = await connect()
+    await client.send('POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n')
+    const exchange = await failed.promise
+    await client.send('5\r\nagain\r\n0\r\n\r\n')
+    const other = await connect()
+    await other.request('POST', '/echo')
+    await other.answer()
+    exchange.answer(413, '', 'too large')
+    expect(await client.answer()).toMatchObject({ status: 413, headers: { connection: 'close' } })
+    expect([calls, server.counters.faults, server.openBodies()]).toEqual([1, 0, 0])
+  })
+
   it('is asked for with 100 Continue when the client waits for that', async () => {
     const { connect } = await serve((s) => s.route('post', '/echo', echo))
     const client = await connect()
@@ -223,6 +275,65 @@ describe('a slow body', () => {
     expect([answer.status, answer.body, answer.headers['connection']]).toEqual([503, 'shed', 'close'])
     await slow.closed
     expect(server.counters).toMatchObject({ bodiesShed: 1, open: 0 })
+    expect(budget.reserved).toBe(0)
+  })
+
+  it('that gets a byte is not the longest idle any more: the other one is shed', async () => {
+    const { handler, outcomes } = collector(MAX)
+    const { connect } = await serve((s) => {
+      s.route('post', '/a', handler)
+      s.route('post', '/echo', echo)
+    })
+    const [first, second, third] = [await connect(), await connect(), await connect()]
+    const settle = async (): Promise<void> => {
+      await third.request('POST', '/echo')
+      await third.answer()
+    }
+    await first.request('POST', '/a', 'x', { 'content-length': '400' })
+    await settle()
+    await second.request('POST', '/a', 'x', { 'content-length': '400' })
+    await settle()
+    await first.send('x')
+    await settle()
+    await third.request('POST', '/a', 'y'.repeat(300))
+    expect((await third.answer()).status).toBe(200)
+    expect((await second.answer()).body).toBe('shed')
+    await first.send('x'.repeat(398))
+    expect((await first.answer()).body).toHaveLength(400)
+    expect(outcomes).toEqual(['shed', 'body 300', 'body 400'])
+  })
+
+  it('is never shed once it is whole, while its route waits for something else', async () => {
+    const budget = createBodyBudget({ maxBytes: MAX, shedIdleMs: 0 })
+    const whole = signal<() => void>()
+    const collecting = signal()
+    const { connect } = await serve((s) => {
+      s.route('post', '/a', (exchange) => {
+        const declared = exchange.contentLength()
+        const reservation = budget.reserve(declared)
+        if (reservation === null) return exchange.answer(503, '', 'no room')
+        exchange.readBody(
+          { declared, maxBytes: MAX, timeoutMs: 5000, reservation },
+          () =>
+            whole.resolve(() => {
+              exchange.answer(200, '', 'published')
+              reservation.release()
+            }),
+          (failure) => exchange.answer(408, '', failure),
+        )
+        setImmediate(collecting.resolve)
+      })
+    })
+    const client = await connect()
+    await client.request('POST', '/a', 'x', { 'content-length': '900' })
+    await collecting.promise
+    await client.send('x'.repeat(899))
+    const publish = await whole.promise
+    const other = await connect()
+    await other.request('POST', '/a', 'y'.repeat(200))
+    expect((await other.answer()).body).toBe('no room')
+    publish()
+    expect((await client.answer()).body).toBe('published')
     expect(budget.reserved).toBe(0)
   })
 
@@ -311,5 +422,5 @@ describe('5,000 slow bodies at once', () => {
     for (const client of slow) client.socket.destroy()
     await server.stop(5000)
     expect([budget.reserved, budget.collecting, server.openBodies(), server.counters.open]).toEqual([0, 0, 0, 0])
-  })
+  }, 60_000)
 })

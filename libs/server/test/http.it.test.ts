@@ -1,6 +1,6 @@
 // The traps of uWebSockets.js on a real socket, one test each.
 import { describe, expect, it } from 'vitest'
-import { createCors, type Exchange, type HttpServer } from '../src/index.ts'
+import { createBodyBudget, createCors, type Exchange, type HttpServer } from '../src/index.ts'
 import { echo, serve, signal } from './serving.ts'
 
 function hello(exchange: Exchange): void {
@@ -238,16 +238,17 @@ describe('an exchange', () => {
     ['in the failure’s callback', '/fail'],
   ])('whose code throws %s is answered 503 once and counted', async (_where, path) => {
     const told: unknown[] = []
+    const budget = createBodyBudget({ maxBytes: 5 })
     const boom = (): never => {
       throw new Error('boom')
     }
-    const body = { declared: 5, timeoutMs: 5000, reservation: null }
+    const body = () => ({ declared: 5, timeoutMs: 5000, reservation: budget.reserve(5) })
     const { server, connect } = await serve(
       (s) => {
         s.route('post', '/throw', boom)
         s.route('post', '/reject', async () => boom())
-        s.route('post', '/body', (exchange) => exchange.readBody({ ...body, maxBytes: 5 }, boom, () => {}))
-        s.route('post', '/fail', (exchange) => exchange.readBody({ ...body, maxBytes: 4 }, () => {}, boom))
+        s.route('post', '/body', (exchange) => exchange.readBody({ ...body(), maxBytes: 5 }, boom, () => {}))
+        s.route('post', '/fail', (exchange) => exchange.readBody({ ...body(), maxBytes: 4 }, () => {}, boom))
         s.route('post', '/echo', echo)
       },
       { onError: (error) => told.push(error) },
@@ -261,7 +262,7 @@ describe('an exchange', () => {
     await client.request('POST', '/echo', 'next')
     expect((await client.answer()).body).toBe('next')
     expect(server.counters).toMatchObject({ faults: 1, open: 0 })
-    expect(told).toHaveLength(1)
+    expect([told.length, budget.reserved]).toEqual([1, 0])
   })
 
   it('that throws after its answer leaves the answer alone', async () => {

@@ -9,7 +9,10 @@ import { echo, serve, signal } from './serving.ts'
 
 describe('start', () => {
   it('says which server cannot listen where and why, instead of sharing the port', async () => {
-    const { port } = await serve(() => {})
+    // The kernel shares only ports that were asked for by number.
+    const { server, port } = await serve(() => {})
+    await server.stop(0)
+    await serve(() => {}, { port })
     const second = createHttpServer({ host: '127.0.0.1', port, name: 'admin', logger: silentLogger })
     await expect(second.start()).rejects.toThrow(`the admin server cannot listen on 127.0.0.1:${port}: EADDRINUSE`)
     await second.stop(0)
