@@ -35,6 +35,14 @@ function verdictOf(...polygons: readonly (readonly string[])[]): string {
 
 const SHELL = 'box 0 0 10 10'
 
+/** Out along one spiral and back along another, in steps of 18 degrees: 40 steps are two turns. */
+function spiral(steps: number): string {
+  const along = Array.from({ length: steps + 1 }, (_, i): [number, number] => [((i * 18 + 180) % 360) - 180, i / 10])
+  const out = along.map(([lon, lat]) => `${lon} ${lat}`)
+  const back = along.map(([lon, lat]) => `${lon} ${lat + 1}`).toReversed()
+  return [...out, ...back].join(', ')
+}
+
 type Case = readonly [title: string, expected: string, polygons: readonly (readonly string[])[]]
 
 const CASES: readonly Case[] = [
@@ -50,6 +58,11 @@ const CASES: readonly Case[] = [
   ['a hole with its shell’s corner', 'valid', [[SHELL, '0 0, 3 1, 1 3']]],
   ['a hole across its shell', 'rings_cross at polygon 0, ring 0, vertex 1', [[SHELL, 'box 8 2 12 4']]],
   ['a hole across a corner', 'rings_cross at polygon 0, ring 0, vertex 1', [[SHELL, '8 4, 12 2, 10 5, 12 8, 8 6']]],
+  [
+    'a hole across its shell at corners',
+    'rings_cross at polygon 0, ring 0, vertex 1',
+    [[SHELL, '12 5, 10 6, 8 5, 10 4']],
+  ],
   ['a hole that only touches from outside', 'hole_outside at polygon 0, ring 1', [[SHELL, '10 5, 12 4, 12 6']]],
   ['a hole along its shell', 'rings_cross at polygon 0, ring 0, vertex 3', [[SHELL, 'box 0 4 2 6']]],
   ['a hole outside', 'hole_outside at polygon 0, ring 1', [[SHELL, 'box 12 2 14 4']]],
@@ -67,6 +80,7 @@ const CASES: readonly Case[] = [
   ['parts that touch at a corner', 'valid', [['box 0 0 1 1'], ['box 1 1 2 2']]],
   ['parts that share a side', 'rings_cross at polygon 0, ring 0, vertex 1', [['box 0 0 1 1'], ['box 1 0 2 1']]],
   ['parts that overlap', 'rings_cross at polygon 0, ring 0, vertex 1', [['box 0 0 2 2'], ['box 1 1 3 3']]],
+  ['parts that cross at corners', 'rings_cross at polygon 0, ring 0, vertex 1', [[SHELL], ['12 5, 10 6, 8 5, 10 4']]],
   ['a part inside a part', 'nested_rings at polygon 1, ring 0', [[SHELL], ['box 2 2 4 4']]],
   ['an island in a hole', 'valid', [[SHELL, 'box 2 2 8 8'], ['box 4 4 6 6']]],
   ['an island that touches its hole all round', 'valid', [[SHELL, 'box 2 2 8 8'], ['5 2, 8 5, 5 8, 2 5']]],
@@ -104,6 +118,8 @@ describe('a polygon is valid as OGC has it', () => {
     expect(verdictOf([cap(60), cap(80)])).toBe('valid')
     expect(verdictOf([cap(60), 'box 170 70 179 75'])).toBe('valid')
     expect(verdictOf([cap(60), 'box 175 70 -175 75'])).toBe('valid')
+    // A cap that starts at -179 is closed at 181, where this hole sticks out.
+    expect(verdictOf(['-179 60, -90 60, 0 60, 90 60', '-175 70, 175 70, 180 75'])).toBe('valid')
     expect(verdictOf([cap(60), 'box 10 50 20 55'])).toBe('hole_outside at polygon 0, ring 1')
     expect(verdictOf([cap(60), 'box 10 55 20 75'])).toContain('rings_cross')
     expect(verdictOf([cap(60), '10 60, 20 70, 30 60, 20 80'])).toBe('split_interior at polygon 0, ring 1')
@@ -115,15 +131,14 @@ describe('a polygon is valid as OGC has it', () => {
 
   it('refuses a ring that goes round twice, or that spans more than 720 degrees', () => {
     expect(verdictOf(['0 50, 120 51, -120 52, 0 53, 120 54, -120 55'])).toBe('winds_too_far at polygon 0, ring 0')
-    // Out along one spiral and back along another, 40 steps of 18 degrees: 720; then one step more.
-    const spiral = (steps: number): string => {
-      const lon = (i: number): number => ((((i * 18 + 180) % 360) + 360) % 360) - 180
-      const out = Array.from({ length: steps + 1 }, (_, i) => `${lon(i)} ${i / 10}`)
-      const back = Array.from({ length: steps + 1 }, (_, i) => `${lon(i)} ${i / 10 + 1}`).toReversed()
-      return [...out, ...back].join(', ')
-    }
     expect(verdictOf([spiral(40)])).toBe('valid')
     expect(verdictOf([spiral(41)])).toBe('winds_too_far at polygon 0, ring 0')
+  })
+
+  it('takes a hole for the turn of a spiral that it lies in', () => {
+    expect(verdictOf([spiral(40), '-145 3.5, -140 3.5, -142 3.8'])).toBe('valid')
+    expect(verdictOf([spiral(40), '-145 1.5, -140 1.5, -142 1.8'])).toBe('valid')
+    expect(verdictOf([spiral(40), '-145 2.5, -140 2.5, -142 2.8'])).toBe('hole_outside at polygon 0, ring 1')
   })
 
   it('gives up on edges that overlap too much, rather than take minutes', () => {

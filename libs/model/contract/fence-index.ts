@@ -317,6 +317,9 @@ const POINT_CASES: readonly PointCase[] = [
       [180, 75, 'band', 'cap'],
       [-180, 75, 'band', 'cap'],
       [-123, 85, 'cap'],
+      // 350 and -350, where the rings are closed, seen from ±180.
+      [-10, 85, 'cap'],
+      [10, 85, 'cap'],
       [180, 85, 'cap'],
       [10, 60, 'band', 'cap'],
       [10, 80, 'band', 'cap'],
