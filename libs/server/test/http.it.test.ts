@@ -102,11 +102,6 @@ describe('routes', () => {
     const { headers } = await client.answer()
     expect(Object.keys(headers).sort()).toEqual(['content-length', 'content-type', 'date'])
   })
-
-  it.each(['', 'pings', '/a*', '/a b', '/a?b'])('refuses the path %j', async (path) => {
-    const { server } = await serve(() => {})
-    expect(() => server.route('get', path, hello)).toThrow(/comes after start|literal segments/)
-  })
 })
 
 describe('an early answer', () => {
