@@ -60,8 +60,7 @@ if (!(seconds > 0 && seconds <= 3600) || !(Number.isInteger(rounds) && rounds > 
 
 const results: CaseResult[] = []
 try {
-  for (const [group, bench] of Object.entries(BENCHES)) {
-    if (!couldContain(group, values.only)) continue
+  for (const [group, bench] of chosenBenches(values.only)) {
     progress(`preparing ${group}`)
     const { cases, close } = await bench()
     try {
@@ -89,7 +88,11 @@ console.log(renderCases(results))
 writeJson(values.json, results)
 console.log(`\nJSON: ${values.json}`)
 
-/** May a case of this group have `only` in its name? Saves building what is not asked for. */
-function couldContain(group: string, only: string): boolean {
-  return group.split(' ').some((word) => only.includes(word) || word.includes(only))
+/** The groups that `only` names; all of them when it names none, because it may be part of a case's name all the same. */
+function chosenBenches(only: string): [string, Bench][] {
+  const all = Object.entries(BENCHES)
+  const named = all.filter(
+    ([group]) => only !== '' && group.split(' ').some((word) => only.includes(word) || word.includes(only)),
+  )
+  return named.length === 0 ? all : named
 }

@@ -35,13 +35,13 @@ export function renderCases(results: readonly CaseResult[]): string {
     result.arms.map((arm, i) => [
       i === 0 ? result.name : '',
       arm.name,
+      i === 0 ? result.unit : '',
       brief(arm.cpuNs.median),
       brief(arm.wallNs.median),
       arm.ratio === null ? '' : withQuartiles(arm.ratio),
     ]),
   )
-  const units = [...new Set(results.map((result) => result.unit))].join('/')
-  return renderTable(['case', 'arm', `CPU ns/${units}`, 'wall ns', 'CPU, times the first (quartiles)'], rows)
+  return renderTable(['case', 'arm', 'per', 'CPU ns', 'wall ns', 'CPU, times the first (quartiles)'], rows)
 }
 
 /** Writes a result with what is needed to judge it later. Times are stamped by the caller's clock. */
