@@ -124,7 +124,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   const { brokers: count = 1, properties = {}, logDir } = options
   const launcher = await findKafkaLauncher()
   const folder = logDir ?? tempFolder('kafka')
-  const clusterId = randomBytes(16).toString('base64url')
+  // A leading dash would be read as an option by the tool that formats the storage.
+  const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A')
   const ports = await freePorts(count * 3)
   const members: Member[] = Array.from({ length: count }, (_, i) => ({
     nodeId: i + 1,
