@@ -26,9 +26,14 @@ export function createFencesInForce(options: {
   let lastError: string | null = null
   let running: Promise<void> | null = null
   let again = false
+  let begun = 0
+  let inForce = 0
 
   async function load(): Promise<void> {
+    const turn = ++begun
     const next = createFenceIndex(await loadFences())
+    if (turn < inForce) return // the first load was overtaken by a reload, which read what is newer
+    inForce = turn
     index = next
     loadedAt = clock()
     lastError = null

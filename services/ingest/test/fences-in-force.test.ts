@@ -45,6 +45,16 @@ describe('the fences in force', () => {
     expect(logged).toEqual(['fences loaded', 'fences not reloaded; the ones in force stay', 'fences loaded'])
   })
 
+  it('are those of the load that began last, whichever ends last', async () => {
+    const { fences, loads } = held()
+    const both = [fences.load(), fences.reload()]
+    loads[1]?.settle(TWO)
+    await both[1]
+    loads[0]?.settle(ONE)
+    await both[0]
+    expect(fences.index().size).toBe(2)
+  })
+
   it('are loaded once more when a reload is asked for while one runs: what it reads may have changed behind it', async () => {
     const { fences, loads } = held()
     const reloads = [fences.reload(), fences.reload(), fences.reload()]
