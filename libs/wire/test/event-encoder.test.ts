@@ -195,8 +195,9 @@ describe.each(TYPES)('an event in %s', (contentType) => {
     const fences = Array.from({ length: 70_000 }, (_, i) => fence(`f${i}`, 1, []))
     const index = indexOf(fences)
     const all = fences.map((_, slot) => slot)
+    const shared = encoder({ contentType, maxEventBytes: 1e7 })
     for (const count of [15, 16, 17, 65_536]) {
-      const records = encoder({ contentType, maxEventBytes: 1e7 }).encodeMatches({
+      const records = shared.encodeMatches({
         batch: decoded([PINGS[0]]),
         hits: hitsOf([all.slice(0, count)]),
         index,
@@ -206,7 +207,7 @@ describe.each(TYPES)('an event in %s', (contentType) => {
         receivedMs: RECEIVED,
       })
       const [event] = events(records) as [{ fences: { id: string }[] }]
-      expect(event.fences.map(({ id }) => id)).toEqual(all.slice(0, count).map((slot) => `f${slot}`))
+      expect(event.fences.every(({ id }, slot) => id === `f${slot}`) && event.fences.length).toBe(count)
     }
   })
 

@@ -104,6 +104,7 @@ const CASES: [string, unknown, string][] = [
   ['packed lon -1,800,000,001', at(3, -1_800_000_001), 'bad_coords'],
   ['packed lon that wraps to 0 in 32 bits', at(3, 4_294_967_296), 'bad_coords'],
   ['packed lat with a fraction', at(2, 407_000_000.5), 'bad_coords'],
+  ['packed lon with a fraction', at(3, -739_000_000.5), 'bad_coords'],
   ['bad coordinates before a bad field', { ...location, lat: 91, accuracy: 'x' }, 'bad_coords'],
 
   ['accuracy nil', { ...location, accuracy: null }, 'ok'],

@@ -247,7 +247,7 @@ describe('a request in JSON', () => {
   })
 
   test('counts no bracket that stands in a string', () => {
-    expect(decode(encode({ ...good, x: '[[[[[[[[[[{{{{\\"[[[[' }, 'json'), 'json')).toMatchObject({ device: 'd' })
+    expect(decode(encode({ ...good, x: '[[[[[[[[[[{{{{"[[[[[[[[[[\\' }, 'json'), 'json')).toMatchObject({ device: 'd' })
   })
 
   test('takes __proto__ and constructor for the unknown fields that they are', () => {
