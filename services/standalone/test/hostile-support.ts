@@ -31,12 +31,14 @@ export class GoodTraffic {
   readonly statuses: Record<number, number> = {}
   readonly faults: string[] = []
   readonly #port: number
+  readonly #prefix: string
   readonly #lanes: Promise<void>[]
   #stopped = false
 
-  /** `retryOverload`: a 503 is waited out as the protocol says; else it is a fault like everything but 200. */
-  constructor(port: number, lanes: number, { retryOverload = false } = {}) {
+  /** `retryOverload`: a 503 is waited out as the protocol says; else it is a fault like everything but 200. `prefix` begins every ref. */
+  constructor(port: number, lanes: number, { retryOverload = false, prefix = 'good' } = {}) {
     this.#port = port
+    this.#prefix = prefix
     this.#lanes = Array.from({ length: lanes }, (_, lane) => this.#run(lane, retryOverload))
   }
 
@@ -58,7 +60,7 @@ export class GoodTraffic {
   }
 
   async #post(connection: HttpConnection, lane: number, i: number, retryOverload: boolean): Promise<void> {
-    const refs = [0, 1, 2].map((ping) => `good-${lane}-${i}-${ping}`)
+    const refs = [0, 1, 2].map((ping) => `${this.#prefix}-${lane}-${i}-${ping}`)
     const asJson = (lane + i) % 2 === 0
     const hits = refs.map((ref) => ({ type: 'location', age: 5, ...SHOP, ref }))
     const sent = Date.now() // one instant for all attempts: `sent` less `age` stays the same
