@@ -92,11 +92,14 @@ export function createDoor(parts: DoorParts): (exchange: Exchange) => void {
     )
 
     function answer(outcome: Outcome): void {
-      if (typeof outcome === 'string') return refuse(outcome)
-      if (exchange.aborted) return
+      if (typeof outcome === 'string') refuse(outcome)
+      else if (!exchange.aborted) accept(outcome)
+    }
+
+    function accept(answerBytes: Uint8Array): void {
       counters.answered++
       observe()
-      exchange.answer(200, CONTENT_TYPES[answerAs], outcome, corsHeaders)
+      exchange.answer(200, CONTENT_TYPES[answerAs], answerBytes, corsHeaders)
     }
   }
 }
