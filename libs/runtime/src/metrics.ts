@@ -1,6 +1,7 @@
 // /metrics by prom-client. Values are plain integers somewhere else, copied only when somebody scrapes.
 import type { Histogram as Counts } from '@fencepost/model'
-import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client'
+import { Counter, Gauge, type Metric, Registry } from 'prom-client'
+import { addProcessMetrics } from './process-metrics.ts'
 
 export interface Metrics {
   readonly contentType: string
@@ -15,13 +16,12 @@ export interface Metrics {
 
 const NAME = /^fencepost_[a-z][a-z0-9_]*[a-z0-9]$/
 
-/** An empty registry with Node's own process metrics under `fencepost_`. */
+/** A registry with what the process itself uses, and nothing else yet. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry, prefix: 'fencepost_' })
   const registers = [registry]
 
-  return {
+  const metrics: Metrics = {
     contentType: registry.contentType,
     counter(name, help, read) {
       checkName(name, '_total')
@@ -65,6 +65,8 @@ export function createMetrics(): Metrics {
     },
     render: () => registry.metrics(),
   }
+  addProcessMetrics(metrics)
+  return metrics
 }
 
 /**

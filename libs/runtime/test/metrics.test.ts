@@ -47,9 +47,9 @@ describe('metrics', () => {
   test('include the process: CPU, memory, event loop', async () => {
     const text = await createMetrics().render()
     for (const name of [
-      'fencepost_process_cpu_seconds_total',
+      'fencepost_process_cpu_user_seconds_total',
       'fencepost_process_resident_memory_bytes',
-      'fencepost_nodejs_eventloop_lag_seconds',
+      'fencepost_event_loop_busy_ratio',
     ]) {
       expect(text).toMatch(new RegExp(`^${name} `, 'm'))
     }
