@@ -27,7 +27,7 @@ export interface TopicDifference {
 /** Room that the broker's limit must leave above `maxBatchBytes` for headers of the batch. */
 const BATCH_HEADER_BYTES = 1024
 
-const SERVED_TRIES = 20
+const SERVED_TRIES = 50
 const SERVED_PAUSE_MS = 100
 
 /**
@@ -57,7 +57,7 @@ async function createTopics(admin: Admin, missing: readonly TopicOptions[], logg
   const topics = missing.map(toTopicConfig)
   try {
     // False when another node was faster.
-    const created = await admin.createTopics({ topics, waitForLeaders: true, timeout: 10_000 })
+    const created = await admin.createTopics({ topics, waitForLeaders: false, timeout: 10_000 })
     if (created)
       for (const { name, partitions, replication } of missing)
         logger.info({ topic: name, partitions, replication }, 'kafka topic created')
@@ -70,8 +70,9 @@ async function createTopics(admin: Admin, missing: readonly TopicOptions[], logg
 }
 
 /**
- * Metadata names the leaders of a new topic a little before they serve it; one that refuses fails the whole send that it is part
- * of, and the others' records are written twice. Gives up waiting without an error: a copy more does no harm.
+ * A new topic is known to the controller first, then in the metadata, then to its leaders. One leader that does not serve it yet
+ * fails the whole send that it is part of, and the others' records are written twice. Gives up waiting without an error: a copy
+ * more does no harm.
  */
 async function waitUntilServed(admin: Admin, name: string): Promise<void> {
   for (let tries = 0; tries < SERVED_TRIES; tries++) {

@@ -16,8 +16,9 @@ interface Line {
 }
 
 needs('kafka', 'a sink on a real broker', (bootstrap) => {
-  const topics = freshTopics(4)
-  const { name } = topics.matches
+  // New names for every test: a name that was just deleted is still known here and there.
+  let topics = freshTopics(4)
+  let { name } = topics.matches
   const lines: Line[] = []
   // What the client itself says depends on how fast the broker is.
   const record = (fields: Readonly<Record<string, unknown>>, msg: string): void => {
@@ -36,26 +37,24 @@ needs('kafka', 'a sink on a real broker', (bootstrap) => {
   }
 
   /** A topic of that name as somebody else made it. */
-  const createTopic = (numPartitions: number, config: Readonly<Record<string, string>> = {}): Promise<boolean> =>
-    withAdmin(bootstrap, (admin) =>
-      admin.createTopics({
-        topics: [
-          {
-            topic: name,
-            numPartitions,
-            replicationFactor: 1,
-            configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
-          },
-        ],
-      }),
-    )
+  const createTopic = (numPartitions: number, config: Readonly<Record<string, string>> = {}): Promise<void> =>
+    withAdmin(bootstrap, async (admin) => {
+      const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }))
+      const topic = { topic: name, numPartitions, replicationFactor: 1, configEntries }
+      await admin.createTopics({ topics: [topic], waitForLeaders: false })
+      const served = (): Promise<boolean> =>
+        admin.fetchTopicOffsets(name).then(
+          () => true,
+          () => false,
+        )
+      await vi.waitUntil(served, { timeout: 10_000 })
+    })
 
   afterEach(async () => {
     await sink?.stop(5000)
     await deleteTopics(bootstrap, [name])
-    await vi.waitUntil(() => withAdmin(bootstrap, async (admin) => !(await admin.listTopics()).includes(name)), {
-      timeout: 10_000,
-    })
+    topics = freshTopics(4)
+    name = topics.matches.name
   })
 
   test('creates a missing topic with all its settings, and finds nothing to complain about at the next start', async () => {
