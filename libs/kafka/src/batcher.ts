@@ -18,7 +18,7 @@ export interface BatcherOptions {
 /** One publish that is under way. */
 export interface Waiting {
   readonly batch: RecordBatch
-  readonly lane: Lane
+  lane: Lane
   readonly key: Buffer
   readonly bytes: number
   readonly publishedMs: number
@@ -78,7 +78,7 @@ const MAX_BACKOFF_MS = 1000
 export class Batcher {
   readonly #options: BatcherOptions
   readonly #counters: KafkaCounters
-  readonly #lanes: Lane[] = []
+  #lanes: Lane[] = []
   readonly #byTopic = new Map<Topic, readonly Lane[]>()
   readonly #busy = new Set<number>()
   /** Called with the seconds that a successful publish took. */
@@ -93,11 +93,28 @@ export class Batcher {
     this.#options = options
     this.#counters = counters
     this.#onPublished = onPublished
-    for (const topic of Object.keys(options.partitions) as Topic[]) {
-      const lanes = Array.from({ length: options.partitions[topic] }, (_, partition) => createLane(topic, partition))
-      this.#byTopic.set(topic, lanes)
-      this.#lanes.push(...lanes)
+    this.spread(options.partitions)
+  }
+
+  /** Spreads keys over so many partitions, what waits already included. Only before the first `take`. */
+  spread(partitions: Readonly<Record<Topic, number>>): void {
+    for (const topic of Object.keys(partitions) as Topic[])
+      if (this.#byTopic.get(topic)?.length !== partitions[topic])
+        this.#byTopic.set(
+          topic,
+          Array.from({ length: partitions[topic] }, (_, partition) => createLane(topic, partition)),
+        )
+    this.#lanes = [...this.#byTopic.values()].flat()
+    for (const lane of this.#lanes) lane.head = lane.tail = undefined
+    for (let waiting = this.#oldest; waiting !== undefined; waiting = waiting.newer) {
+      waiting.lane = this.#laneOf(waiting.batch.topic, waiting.key)
+      append(waiting)
     }
+  }
+
+  #laneOf(topic: Topic, key: Buffer): Lane {
+    const lanes = this.#byTopic.get(topic) as readonly Lane[]
+    return lanes[partitionOf(key, lanes.length)] as Lane
   }
 
   get empty(): boolean {
@@ -119,8 +136,7 @@ export class Batcher {
     const refusal = this.#refusal(batch)
     if (refusal !== undefined) return Promise.reject(refusal)
     const key = Buffer.from(batch.key)
-    const lanes = this.#byTopic.get(batch.topic) as readonly Lane[]
-    const lane = lanes[partitionOf(key, lanes.length)] as Lane
+    const lane = this.#laneOf(batch.topic, key)
     return new Promise((resolve, reject) => {
       this.#link({
         batch,
@@ -133,7 +149,7 @@ export class Batcher {
         confirmed: 0,
         inFlight: false,
         settled: false,
-        previous: lane.tail,
+        previous: undefined,
         next: undefined,
         older: this.#newest,
         newer: undefined,
@@ -308,10 +324,7 @@ export class Batcher {
   }
 
   #link(waiting: Waiting): void {
-    const { lane } = waiting
-    if (lane.tail === undefined) lane.head = waiting
-    else lane.tail.next = waiting
-    lane.tail = waiting
+    append(waiting)
     if (this.#newest === undefined) this.#oldest = waiting
     else this.#newest.newer = waiting
     this.#newest = waiting
@@ -332,6 +345,16 @@ export class Batcher {
     this.#counters.queuedBytes -= waiting.bytes
     this.#counters.queuedEvents -= waiting.batch.count
   }
+}
+
+/** To the end of its lane. */
+function append(waiting: Waiting): void {
+  const { lane } = waiting
+  waiting.previous = lane.tail
+  waiting.next = undefined
+  if (lane.tail === undefined) lane.head = waiting
+  else lane.tail.next = waiting
+  lane.tail = waiting
 }
 
 function createLane(topic: Topic, partition: number): Lane {

@@ -17,7 +17,7 @@ import type { ClientLog } from './client-log.ts'
 import { LATE, within } from './deadline.ts'
 import { calmIdleConnections } from './idle-spin.ts'
 import type { KafkaSinkOptions } from './options.ts'
-import { ensureTopics, type TopicDifference } from './topics.ts'
+import { type CheckedTopics, ensureTopics } from './topics.ts'
 
 // CommonJS: Node finds no named exports in it.
 const { Kafka, logLevel } = kafkajs
@@ -31,7 +31,7 @@ export type OnLeader = (topic: Topic, partition: number, leader: number) => void
 /** What the sink needs of a client. A second client library would be another of these. */
 export interface Client {
   /** Connects, creates and compares the topics. Rejects with a TopicError, or with whatever is wrong. */
-  connect(): Promise<readonly TopicDifference[]>
+  connect(): Promise<CheckedTopics>
   /** One request per leader, once: no repetition. The caller checks that every partition is in the result. */
   send(messages: TopicMessages[]): Promise<readonly RecordMetadata[]>
   /** Resolves if a broker answers. */
@@ -74,13 +74,13 @@ class KafkaClient implements Client {
     this.#admin = kafka.admin()
   }
 
-  async connect(): Promise<readonly TopicDifference[]> {
+  async connect(): Promise<CheckedTopics> {
     await this.#admin.connect()
-    const differences = await ensureTopics(this.#admin, this.#options, this.#logger)
+    const topics = await ensureTopics(this.#admin, this.#options, this.#logger)
     // Its work is done. An idle connection would only be one more thing that can break.
     void this.#admin.disconnect().catch(() => {})
     await this.#producer.connect()
-    return differences
+    return topics
   }
 
   send(messages: TopicMessages[]): Promise<RecordMetadata[]> {

@@ -5,10 +5,11 @@ import { TOPICS, type Topic } from '@fencepost/model'
 export interface TopicOptions {
   /** Its full name. */
   readonly name: string
-  /** What keys are spread over. A topic with fewer is refused; one with more is used up to this number. */
+  /** What a missing topic is made with. One that exists keeps its own number, and keys are spread over that. */
   readonly partitions: number
+  /** 0 = as many as the cluster has brokers, at most 3. */
   readonly replication: number
-  /** `min.insync.replicas`: how many copies a record has when it counts as durable. */
+  /** `min.insync.replicas`: how many copies a record has when it counts as durable. 0 = one fewer than `replication`, at least 1. */
   readonly minInsync: number
   /** `retention.ms` */
   readonly retentionMs: number
@@ -77,6 +78,9 @@ export const KAFKA_DEFAULTS = {
   startTimeoutMs: 10_000,
 } as const satisfies Partial<KafkaSinkOptions>
 
+/** What `replication: 0` comes to in a cluster that is large enough. */
+export const MAX_AUTO_REPLICATION = 3
+
 /** Throws a RangeError that names the option, its range and its value. */
 export function checkOptions(options: KafkaSinkOptions): void {
   const inRange = (name: string, value: number, low: number, high: number): void => {
@@ -98,8 +102,8 @@ export function checkOptions(options: KafkaSinkOptions): void {
     const { name, partitions, replication, minInsync, retentionMs } = options.topics[topic]
     if (!/^[a-zA-Z0-9._-]{1,249}$/.test(name)) throw new RangeError(`topics.${topic}.name is no topic name: "${name}"`)
     inRange(`topics.${topic}.partitions`, partitions, 1, 10_000)
-    inRange(`topics.${topic}.replication`, replication, 1, 32)
-    inRange(`topics.${topic}.minInsync`, minInsync, 1, replication)
+    inRange(`topics.${topic}.replication`, replication, 0, 32)
+    inRange(`topics.${topic}.minInsync`, minInsync, 0, replication === 0 ? MAX_AUTO_REPLICATION : replication)
     inRange(`topics.${topic}.retentionMs`, retentionMs, -1, Number.MAX_SAFE_INTEGER)
   }
 }

@@ -10,7 +10,7 @@ import { LATE, within } from './deadline.ts'
 import { ABANDONED, type Failure, failureOf, NOT_CONFIRMED } from './failures.ts'
 import { topicMessages } from './messages.ts'
 import { checkOptions, type KafkaSinkOptions } from './options.ts'
-import { type TopicDifference, TopicError } from './topics.ts'
+import { type CheckedTopics, TopicError } from './topics.ts'
 
 export interface KafkaSink extends EventSink {
   readonly counters: Readonly<KafkaCounters>
@@ -29,7 +29,7 @@ export interface KafkaSinkParts {
  *
  * `start` resolves when brokers are reached and topics are as they must be, or after `startTimeoutMs` without them: it goes on
  * trying then, `healthy()` is false, and what is published waits for its deadline. It rejects with what will not go away by
- * itself: a topic missing or with too few partitions, or failed authentication.
+ * itself: a missing topic that may not be created, or failed authentication.
  */
 export function createKafkaSink(options: KafkaSinkOptions, parts: KafkaSinkParts): KafkaSink {
   return createSinkOn(createKafkaClient, options, parts)
@@ -235,8 +235,8 @@ class Sink implements KafkaSink {
     }
   }
 
-  #take(client: Client, differences: readonly TopicDifference[]): void {
-    for (const difference of differences) {
+  #take(client: Client, topics: CheckedTopics): void {
+    for (const difference of topics.differences) {
       const key = JSON.stringify(difference)
       if (this.#reported.has(key)) continue
       this.#reported.add(key)
@@ -247,6 +247,8 @@ class Sink implements KafkaSink {
       return
     }
     this.#client = client
+    // Only before the first send: moving keys to other partitions later would break their order.
+    if (this.counters.sends === 0) this.#batcher.spread(topics.partitions)
     this.#ready = true
     this.#succeeded(this.#now())
     this.#pump()

@@ -1,8 +1,8 @@
 // The topics as they are against what they should be: creates what is missing if told to, and never changes what exists.
-import { type Logger, TOPICS } from '@fencepost/model'
+import { type Logger, TOPICS, type Topic } from '@fencepost/model'
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs'
 import { failureOf } from './failures.ts'
-import type { KafkaSinkOptions, TopicOptions } from './options.ts'
+import { type KafkaSinkOptions, MAX_AUTO_REPLICATION, type TopicOptions } from './options.ts'
 
 // CommonJS: Node finds no named exports in it.
 const { ConfigResourceTypes } = kafkajs
@@ -30,17 +30,22 @@ const BATCH_HEADER_BYTES = 1024
 const SERVED_TRIES = 50
 const SERVED_PAUSE_MS = 100
 
+/** The topics as they were found. */
+export interface CheckedTopics {
+  /** What their keys are spread over. */
+  readonly partitions: Readonly<Record<Topic, number>>
+  readonly differences: readonly TopicDifference[]
+}
+
 /**
  * Creates missing topics (if `createTopics`), then compares. Differences are returned and are not fatal. Throws a TopicError when a
- * topic is missing or has fewer partitions than keys are spread over, and whatever the client throws when brokers fail.
+ * topic is missing, and whatever the client throws when brokers fail.
  */
-export async function ensureTopics(
-  admin: Admin,
-  options: KafkaSinkOptions,
-  logger: Logger,
-): Promise<TopicDifference[]> {
+export async function ensureTopics(admin: Admin, options: KafkaSinkOptions, logger: Logger): Promise<CheckedTopics> {
   const existing = new Set(await admin.listTopics())
-  const missing = TOPICS.map((topic) => options.topics[topic]).filter(({ name }) => !existing.has(name))
+  const brokers = (await admin.describeCluster()).brokers.length
+  const wanted = TOPICS.map((topic) => [topic, resolved(options.topics[topic], brokers)] as const)
+  const missing = wanted.map(([, topic]) => topic).filter(({ name }) => !existing.has(name))
   if (missing.length > 0) {
     if (!options.createTopics) {
       const names = missing.map(({ name }) => `"${name}"`).join(', ')
@@ -49,8 +54,20 @@ export async function ensureTopics(
     await createTopics(admin, missing, logger)
   }
   const differences: TopicDifference[] = []
-  for (const topic of TOPICS) differences.push(...(await compare(admin, options.topics[topic], options)))
-  return differences
+  const partitions: Partial<Record<Topic, number>> = {}
+  for (const [topic, expected] of wanted) {
+    const found = await compare(admin, expected, options)
+    partitions[topic] = found.partitions
+    differences.push(...found.differences)
+  }
+  return { partitions: partitions as Record<Topic, number>, differences }
+}
+
+/** With the zeros, which stand for what the cluster can give, replaced. */
+function resolved(topic: TopicOptions, brokers: number): TopicOptions {
+  const replication = topic.replication === 0 ? Math.max(1, Math.min(brokers, MAX_AUTO_REPLICATION)) : topic.replication
+  const minInsync = topic.minInsync === 0 ? Math.max(1, replication - 1) : Math.min(topic.minInsync, replication)
+  return { ...topic, replication, minInsync }
 }
 
 async function createTopics(admin: Admin, missing: readonly TopicOptions[], logger: Logger): Promise<void> {
@@ -99,19 +116,20 @@ function toTopicConfig({ name, partitions, replication, minInsync, retentionMs }
   }
 }
 
-async function compare(admin: Admin, expected: TopicOptions, options: KafkaSinkOptions): Promise<TopicDifference[]> {
+async function compare(
+  admin: Admin,
+  expected: TopicOptions,
+  options: KafkaSinkOptions,
+): Promise<{ partitions: number; differences: TopicDifference[] }> {
   const { topics } = await admin.fetchTopicMetadata({ topics: [expected.name] })
   const partitions = topics[0]?.partitions ?? []
-  if (partitions.length < expected.partitions)
-    throw new TopicError(
-      `topic "${expected.name}" has ${partitions.length} partitions, keys are spread over ${expected.partitions}`,
-    )
+  if (partitions.length === 0) throw new TopicError(`topic "${expected.name}" has no partitions that we may see`)
   const differences: TopicDifference[] = []
   const differs = (setting: string, wanted: string, actual: string, why: string): void => {
     differences.push({ topic: expected.name, setting, expected: wanted, actual, why })
   }
-  if (partitions.length > expected.partitions)
-    differs('partitions', `${expected.partitions}`, `${partitions.length}`, 'the partitions beyond stay empty')
+  if (partitions.length !== expected.partitions)
+    differs('partitions', `${expected.partitions}`, `${partitions.length}`, 'keys are spread over those that are there')
   const replicas = Math.min(...partitions.map((partition) => partition.replicas.length))
   if (replicas !== expected.replication)
     differs('replication', `${expected.replication}`, `${replicas}`, 'decides how many brokers may be lost')
@@ -135,7 +153,7 @@ async function compare(admin: Admin, expected: TopicOptions, options: KafkaSinkO
       `${largest}`,
       'large sends are refused and split',
     )
-  return differences
+  return { partitions: partitions.length, differences }
 }
 
 /** Settings by name; empty when we may not read them. */

@@ -25,7 +25,7 @@ describe('the options of a sink', () => {
     ['maxBatchRecords must be an integer 1..1000, got 0', { maxBatchRecords: 0 }],
     ['lingerMs must be an integer 0..1000, got 1.5', { lingerMs: 1.5 }],
     ['maxQueueBytes must be an integer', { maxQueueBytes: 0 }],
-    ['topics.matches.minInsync must be an integer 1..3, got 4', { topics: { matches: { ...TOPIC, minInsync: 4 } } }],
+    ['topics.matches.minInsync must be an integer 0..3, got 4', { topics: { matches: { ...TOPIC, minInsync: 4 } } }],
     ['topics.matches.name is no topic name: "a b"', { topics: { matches: { ...TOPIC, name: 'a b' } } }],
   ])('are refused with the fact: %s', (message, change) => {
     expect(create(change)).toThrow(message)

@@ -21,7 +21,7 @@ export function kafkaSinkFrom(config: NodeConfig & KafkaConfig, logger: Logger):
           name: config.topicMatches,
           partitions: config.kafkaPartitions,
           replication: config.kafkaReplication,
-          minInsync: Math.min(config.kafkaMinInsync, config.kafkaReplication),
+          minInsync: config.kafkaMinInsync,
           retentionMs: config.kafkaRetentionS * 1000,
         },
       },
