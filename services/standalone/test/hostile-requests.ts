@@ -82,7 +82,7 @@ export function hostileRequests(options: HostileOptions): HostileRequests {
     return {
       kind,
       pieces: cut(sent, pieces, draft.fromFirstByte === true ? 0 : sent.indexOf('\r\n\r\n') + 4),
-      allowed: options.known ? draft.allowed : forStrangers(draft.allowed),
+      allowed: options.known ? withCrowd(draft.allowed, sent) : forStrangers(draft.allowed),
       answers,
       manner,
       spoils: draft.spoils === true || share !== undefined,
@@ -105,6 +105,14 @@ export function hostileRequests(options: HostileOptions): HostileRequests {
       .map(([name, value]) => `${name}: ${value}\r\n`)
     return Buffer.concat([Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1'), body])
   }
+}
+
+/** Above that a body shares its memory with other large ones, and so does a body of unknown length: stalled ones may have it all. */
+const LARGE_BODY = 16_384
+
+function withCrowd(allowed: readonly Outcome[], sent: Buffer): readonly Outcome[] {
+  const large = sent.length > LARGE_BODY || sent.includes('transfer-encoding: chunked')
+  return large && !allowed.includes('overloaded') ? [...allowed, 'overloaded'] : allowed
 }
 
 /** What the same request may earn without a key that is known. */

@@ -94,7 +94,7 @@ export class GoodTraffic {
   }
 }
 
-/** Samples the resident memory of a process until told to stop; null where there is no /proc. */
+/** Samples the resident memory of a process until told to stop; 0 where there is no /proc. */
 export class MemoryWatch {
   #most = 0
   readonly #pid: number
@@ -105,14 +105,10 @@ export class MemoryWatch {
     this.#timer = setInterval(() => this.#look(), 50)
   }
 
-  /** Most bytes seen since the start, or since `reset`. */
+  /** Most bytes seen since the start. */
   get most(): number {
     this.#look()
     return this.#most
-  }
-
-  reset(): void {
-    this.#most = 0
   }
 
   stop(): void {
