@@ -89,7 +89,7 @@ export function readLoadSettings(args: readonly string[], defaults: { readonly j
     connections: number('connections', values.connections, 32, 1, 10_000),
     windowMs: 1000 * number('seconds', values.seconds, quick ? 1 : 2.5, 0.1, 3600),
     warmUpMs: quick ? 200 : 300,
-    rowWarmUpMs: quick ? 800 : 2000,
+    rowWarmUpMs: quick ? 1000 : 5000,
     devices: number('devices', values.devices, 500, 1, 100_000),
     fences: number('fences', values.fences, 10_000, 1, 1_000_000),
     sink: oneOf('sink', values.sink, ['journal', 'kafka']),

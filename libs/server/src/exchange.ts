@@ -101,7 +101,7 @@ export class LiveExchange implements Exchange, StreamOwner {
   #options: BodyOptions | null = null
   #open: OpenBody | null = null
   #stream: LiveStream | null = null
-  #whenAborted: (() => void)[] | null = null
+  #whenAborted: (() => void) | (() => void)[] | null = null
 
   constructor(shared: Shared, res: HttpResponse, req: HttpRequest, head: boolean) {
     this.#shared = shared
@@ -208,7 +208,9 @@ export class LiveExchange implements Exchange, StreamOwner {
   }
 
   onAborted(callback: () => void): void {
-    if (this.#whenAborted === null) this.#whenAborted = [callback]
+    // Nearly every exchange has one callback: it needs no array.
+    if (this.#whenAborted === null) this.#whenAborted = callback
+    else if (typeof this.#whenAborted === 'function') this.#whenAborted = [this.#whenAborted, callback]
     else this.#whenAborted.push(callback)
   }
 
@@ -377,7 +379,7 @@ export class LiveExchange implements Exchange, StreamOwner {
     const callbacks = this.#whenAborted
     if (callbacks !== null) {
       this.#whenAborted = null
-      for (const callback of callbacks) {
+      for (const callback of typeof callbacks === 'function' ? [callbacks] : callbacks) {
         try {
           callback()
         } catch (error) {

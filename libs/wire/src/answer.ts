@@ -13,7 +13,7 @@ const out = new ByteWriter(1024)
 
 /**
  * `{received, accepted, matched, rejected: [[index, reason], …]}`; `rejected` are the pings whose `reason` is not 0, in body
- * order. `receivedMs`: epoch ms, an integer. The bytes are the caller's.
+ * order. `receivedMs`: epoch ms, an integer. The bytes are good until the next call: whoever keeps them makes a copy.
  */
 export function encodeAnswer(
   encoding: Encoding,
@@ -27,10 +27,27 @@ export function encodeAnswer(
   out.reserve(FRAME_BYTES + rejected * REJECTION_BYTES)
   if (encoding === 'json') writeJson(columns, receivedMs, accepted, matched)
   else writeMsgpack(columns, receivedMs, accepted, matched)
-  // From Node's pool of small buffers: an allocation of its own would cost about as much as all of the above.
-  const answer = Buffer.allocUnsafe(out.length)
-  answer.set(out.bytes.subarray(0, out.length))
-  return answer
+  return written()
+}
+
+/** Views of the writer by their length: most answers have one of a few, and a new view costs as much as writing them. */
+let views: (Uint8Array | undefined)[] = []
+let viewed = out.bytes
+const VIEWS = 256
+
+function written(): Uint8Array {
+  const { bytes, length } = out
+  if (bytes !== viewed) {
+    viewed = bytes
+    views = []
+  }
+  if (length >= VIEWS) return bytes.subarray(0, length)
+  let view = views[length]
+  if (view === undefined) {
+    view = bytes.subarray(0, length)
+    views[length] = view
+  }
+  return view
 }
 
 const JSON_RECEIVED = utf8('{"received":')

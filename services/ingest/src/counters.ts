@@ -30,7 +30,7 @@ export class Counters {
   bodyBytes = 0
   /** From the headers to the answer. */
   readonly requestSeconds = new Histogram()
-  /** Decode, validate, consent and match of one batch. */
+  /** Decode, validate, consent, match and encode of one batch; one batch in 16 is timed. */
   readonly admitSeconds = new Histogram()
   /** From publish to durable. */
   readonly publishSeconds = new Histogram()

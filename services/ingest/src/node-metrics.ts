@@ -60,6 +60,10 @@ export function addNodeMetrics(metrics: Metrics, measured: Measured): void {
     ['faults', http.faults],
   ])
   metrics.histogram('fencepost_request_seconds', 'from the headers to the answer', counters.requestSeconds)
-  metrics.histogram('fencepost_admit_seconds', 'decode, validate, match and encode of one batch', counters.admitSeconds)
+  metrics.histogram(
+    'fencepost_admit_seconds',
+    'decode, validate, match and encode of one batch; one in 16 is timed',
+    counters.admitSeconds,
+  )
   metrics.histogram('fencepost_publish_seconds', 'from publish to durable', counters.publishSeconds)
 }
