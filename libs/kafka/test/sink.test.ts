@@ -6,7 +6,7 @@ import type { RecordMetadata, TopicMessages } from 'kafkajs'
 import { expect, test } from 'vitest'
 import type { Client, CreateClient } from '../src/client.ts'
 import { createSinkOn } from '../src/sink.ts'
-import { TopicError } from '../src/topics.ts'
+import { type CheckedTopics, TopicError } from '../src/topics.ts'
 
 const OPTIONS: KafkaSinkOptions = {
   ...KAFKA_DEFAULTS,
@@ -16,6 +16,8 @@ const OPTIONS: KafkaSinkOptions = {
   retryBackoffMs: 1,
   deliveryDeadlineMs: 5000,
 }
+
+const TOPICS_AS_TOLD: CheckedTopics = { partitions: { matches: 1 }, differences: [] }
 
 type Answer = (messages: TopicMessages[]) => Promise<readonly RecordMetadata[]>
 
@@ -30,7 +32,7 @@ const batch = (count = 1) =>
 function scripted(
   answers: readonly Answer[],
   sent: number[] = [],
-  connect: Client['connect'] = async () => [],
+  connect: Client['connect'] = async () => TOPICS_AS_TOLD,
 ): CreateClient {
   let next = 0
   return () => ({
@@ -115,10 +117,10 @@ test('start goes on without brokers after its time-out, says so once, and delive
   }
   let up = false
   let attempts = 0
-  const connect = async (): Promise<never[]> => {
+  const connect: Client['connect'] = async () => {
     if (++attempts > 3) up = true
     if (!up) throw Object.assign(new Error('no'), { name: 'KafkaJSConnectionError' })
-    return []
+    return TOPICS_AS_TOLD
   }
   const sink = createSinkOn(scripted([confirmed], [], connect), { ...OPTIONS, startTimeoutMs: 1 }, { logger })
   await sink.start()
