@@ -4,7 +4,7 @@ import type { ConfigOf, Schema, Setting } from './setting.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The prefix whose unknown names are problems. */
+/** The prefix of every setting. */
 const PREFIX = 'FENCEPOST_'
 /** How much of a value a problem repeats. */
 const MAX_QUOTED = 100
@@ -24,7 +24,7 @@ export class ConfigError extends Error {
 /**
  * Reads a schema's settings from an environment. An empty variable counts as not set.
  *
- * @throws ConfigError with every problem, unknown `FENCEPOST_*` names included; the value of a secret is in none of them
+ * @throws ConfigError with every problem, misspelled names included; the value of a secret is in none of them
  */
 export function parseConfig<S extends Schema>(schema: S, env: Environment): ConfigOf<S> {
   const problems: string[] = []
@@ -34,7 +34,7 @@ export function parseConfig<S extends Schema>(schema: S, env: Environment): Conf
     if ('problem' in read) problems.push(read.problem)
     else config[key] = read.value
   }
-  problems.push(...unknownNames(schema, env))
+  problems.push(...misspelled(schema, env))
   if (problems.length > 0) throw new ConfigError(problems)
   return config as ConfigOf<S>
 }
@@ -69,16 +69,41 @@ function textOf(one: Setting<unknown>, env: Environment): { value: string } | { 
   return value === '' ? { problem: `${one.env}_FILE: ${path} is empty` } : { value }
 }
 
-function unknownNames(schema: Schema, env: Environment): string[] {
+/** Edits that may lie between a name and the one that was meant. */
+const TYPO_EDITS = 2
+
+/** Names that look like a slip of the finger; they are problems, because the setting that was meant is not in force. */
+function misspelled(schema: Schema, env: Environment): string[] {
+  const names = Object.values(schema).map(({ env: name }) => name)
+  return unknownNames(schema, env).flatMap(({ name, nearest, edits }) => {
+    const plain = name.replace(/_FILE$/, '')
+    if (plain !== name && names.includes(plain))
+      return [`${name} is not a setting: only a secret may be given as a file`]
+    return edits <= TYPO_EDITS ? [`${name} is not a setting; did you mean ${nearest}?`] : []
+  })
+}
+
+/**
+ * `FENCEPOST_*` names that mean nothing to this schema and are nobody's misspelling: settings of another service, where one
+ * environment serves several. They are ignored, and worth a line.
+ */
+export function foreignNames(schema: Schema, env: Environment): string[] {
+  return unknownNames(schema, env).flatMap(({ name, edits }) => (edits <= TYPO_EDITS ? [] : [name]))
+}
+
+function unknownNames(schema: Schema, env: Environment): { name: string; nearest: string; edits: number }[] {
   const known = new Set(Object.values(schema).flatMap((one) => (one.secret ? [one.env, `${one.env}_FILE`] : [one.env])))
   return Object.keys(env)
     .filter((name) => name.startsWith(PREFIX) && !name.startsWith(TEST_PREFIX) && !known.has(name))
-    .map((name) => `${name} is not a setting${suggestion(name, known)}`)
-}
-
-function suggestion(name: string, known: ReadonlySet<string>): string {
-  const near = [...known].map((other) => [distance(name, other), other] as const).sort((a, b) => a[0] - b[0])[0]
-  return near !== undefined && near[0] <= 4 ? `; did you mean ${near[1]}?` : '; --help lists them all'
+    .map((name) => {
+      let nearest = ''
+      let edits = Number.POSITIVE_INFINITY
+      for (const other of known) {
+        const away = distance(name, other)
+        if (away < edits) [nearest, edits] = [other, away]
+      }
+      return { name, nearest, edits }
+    })
 }
 
 /** Edits from one name to the other (Levenshtein 1966). */
@@ -155,6 +180,8 @@ export function configFromCommandLine<S extends Schema>(
     end(2, process.stderr, `${error.problems.join('\n')}\n--help explains every setting\n`)
   }
   if (argv.includes('--print-config')) end(0, process.stdout, renderConfig(schema, config))
+  for (const name of foreignNames(schema, env))
+    process.stderr.write(`${name} is not a setting of this service; ignored\n`)
   return config
 }
 

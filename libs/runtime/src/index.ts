@@ -2,6 +2,7 @@ export {
   ConfigError,
   configFromCommandLine,
   type Environment,
+  foreignNames,
   parseConfig,
   renderConfig,
   renderHelp,
