@@ -20,7 +20,7 @@ export interface JournalOptions {
   readonly dir: string
   /** Records are deleted once they are older than this. */
   readonly retentionMs: number
-  /** Bytes on disk beyond which the oldest records go before their time. */
+  /** Bytes on disk beyond which the oldest records go before their time; those of a topic's newest commit stay whatever they take. */
   readonly retentionBytes: number
   /** Bound of what waits for its commit, as `recordBatchBytes` counts it. */
   readonly maxQueueBytes: number
@@ -32,7 +32,7 @@ export interface JournalOptions {
    * costs some tenths of a millisecond of CPU however much it holds: this bounds how many there are. Default 5.
    */
   readonly commitIntervalMs?: number
-  /** Bytes of frames in one commit; what is more waits for the next. Default 4 MiB. */
+  /** Bytes of frames in one commit; what is more waits for the next. Default 4 MiB, at most an eighth of `retentionBytes`. */
   readonly maxGroupBytes?: number
   /** How often retention looks for what is due. Default 10,000. */
   readonly retentionCheckMs?: number
@@ -121,7 +121,8 @@ class LmdbJournal implements Journal {
   constructor(options: JournalOptions, logger: Logger, now: Clock) {
     this.#options = {
       commitIntervalMs: 5,
-      maxGroupBytes: 4 * 1024 * 1024, // writing that takes tens of ms, and all in a group wait for all of it
+      // Writing 4 MiB takes tens of ms, and all in a group wait for all of it. Retention goes by frames: eight at least.
+      maxGroupBytes: Math.min(4 * 1024 * 1024, Math.floor(options.retentionBytes / 8)),
       retentionCheckMs: 10_000,
       mapSize: 2 * options.retentionBytes + 256 * 1024 * 1024,
       unsafeNoSync: false,

@@ -10,7 +10,7 @@ export const MAX_STEP_FRAMES = 256
 export interface RetentionLimits {
   /** A frame older than this is deleted. */
   readonly retentionMs: number
-  /** Of all topics together; beyond it the oldest frames go before their time. */
+  /** Of all topics together; beyond it the oldest frames go before their time, but never a topic's newest. */
   readonly retentionBytes: number
 }
 
@@ -47,13 +47,17 @@ export async function expireStep(
   return due
 }
 
-/** How many of the frames, oldest first, are too old or have to make up for the excess bytes. */
+/**
+ * How many of the frames, oldest first, are too old or have to make up for the excess bytes. Bytes never take the last of them,
+ * which may be the topic's newest: nobody has had the time to read what was only just acknowledged.
+ */
 function dueFrames(frames: readonly FrameKey[], excess: number, expiredBefore: number): number {
   let due = 0
   while (due < frames.length && due < MAX_STEP_FRAMES) {
     const { writtenMs, bytesBefore } = frames[due] as FrameKey
     const freed = bytesBefore - (frames[0] as FrameKey).bytesBefore
-    if (writtenMs >= expiredBefore && freed >= excess) break
+    const spared = freed >= excess || due === frames.length - 1
+    if (writtenMs >= expiredBefore && spared) break
     due++
   }
   return due

@@ -236,6 +236,25 @@ describe('retention', () => {
     expect(journal.stats().topics[0]?.bytes).toBe(5 * frame)
   })
 
+  test('keeps what was just acknowledged, however large, until something newer is there', async () => {
+    const large = 'x'.repeat(100_000)
+    const journal = await opening({ retentionBytes: 50_000, retentionCheckMs: 5 })
+    await journal.publish(batchOf('key', `0${large}`))
+    const again = await reopened(journal, { retentionBytes: 50_000, retentionCheckMs: 5 })
+    expect(readAll(again)).toHaveLength(1)
+    await again.publish(batchOf('key', `1${large}`))
+    await expect.poll(() => again.counters.expiredFrames, POLL).toBe(1)
+    expect(valuesOf(readAll(again))).toEqual([`1${large}`])
+  })
+
+  test('commits groups that are small against what may be kept', async () => {
+    const journal = await opening({ retentionBytes: 800_000 })
+    const publishes = Array.from({ length: 40 }, (_, i) => journal.publish(batchOf('key', `${i}`.padEnd(20_000))))
+    await Promise.all(publishes) // the first goes alone, then four at a time: 100,000 bytes take no fifth
+    expect(journal.counters.commits).toBe(11)
+    expect(readAll(journal).map(({ record }) => Number(Buffer.from(record.value)))).toEqual([...publishes.keys()])
+  })
+
   test('keeps going over more frames than one step removes', async () => {
     const journal = await opening({ retentionMs: 1000, commitIntervalMs: 0, maxGroupBytes: 1 })
     await Promise.all(Array.from({ length: 700 }, (_, i) => journal.publish(batchOf('key', `v${i}`))))
