@@ -1,4 +1,4 @@
-// Beacon regions of one tenant: prefixes in sorted byte tables, one table for each kind and length, found by binary search.
+// Beacon regions: prefixes in sorted byte tables, one for each tenant, kind and length, found by binary search.
 import { BEACON_KINDS, type BeaconShape, type SlotList } from '@fencepost/model'
 
 export interface BeaconRegion {
@@ -6,67 +6,109 @@ export interface BeaconRegion {
   readonly slot: number
 }
 
-interface PrefixTable {
-  readonly length: number
-  /** `length` bytes a row, ascending; equal prefixes side by side. */
+/** All tables of all tenants, one behind the other. */
+export interface PackedBeacons {
+  /** Tables of tenant t and kind k: `firstTable[i] … firstTable[i + 1] - 1` with i = t · kinds + k. */
+  readonly firstTable: Uint32Array
+  /** Bytes a row. */
+  readonly length: Uint8Array
+  /** Rows of table n: `firstRow[n] … firstRow[n + 1] - 1`, ascending; equal prefixes side by side. */
+  readonly firstRow: Uint32Array
+  /** Where the rows of table n begin in `bytes`. */
+  readonly firstByte: Uint32Array
   readonly bytes: Uint8Array
+  /** By row. */
   readonly slots: Uint32Array
 }
 
-export class BeaconTable {
-  /** By number of the kind. */
-  readonly #tables: readonly (readonly PrefixTable[])[]
+const KINDS = BEACON_KINDS.length
 
-  constructor(regions: readonly BeaconRegion[]) {
-    this.#tables = BEACON_KINDS.map((kind) => tablesOf(regions.filter(({ shape }) => shape.beacon === kind)))
-  }
-
-  /** Appends the slots of all regions that the id at `offset` lies in. */
-  collect(kind: number, id: Uint8Array, offset: number, out: SlotList): void {
-    const tables = this.#tables[kind]
-    if (tables === undefined) return
-    for (let t = 0; t < tables.length; t++) {
-      const table = tables[t] as PrefixTable
-      const rows = table.slots.length
-      for (let row = lowerBound(table, id, offset); row < rows && compare(table, row, id, offset) === 0; row++) {
-        out.push(table.slots[row] as number)
-      }
+/** Packs the tables of one list of regions a tenant. */
+export function packBeacons(tenants: readonly (readonly BeaconRegion[])[]): PackedBeacons {
+  const firstTable = [0]
+  const tables: BeaconRegion[][] = []
+  for (const regions of tenants) {
+    for (const kind of BEACON_KINDS) {
+      tables.push(...tablesOf(regions.filter(({ shape }) => shape.beacon === kind)))
+      firstTable.push(tables.length)
     }
   }
+  const rows = tables.flat()
+  const bytes = new Uint8Array(rows.reduce((sum, { shape }) => sum + shape.prefix.length, 0))
+  const firstRow = [0]
+  const firstByte: number[] = []
+  let row = 0
+  let at = 0
+  for (const table of tables) {
+    firstByte.push(at)
+    for (const { shape } of table) {
+      bytes.set(shape.prefix, at)
+      at += shape.prefix.length
+    }
+    row += table.length
+    firstRow.push(row)
+  }
+  return {
+    firstTable: Uint32Array.from(firstTable),
+    length: Uint8Array.from(tables, (table) => table[0]?.shape.prefix.length ?? 0),
+    firstRow: Uint32Array.from(firstRow),
+    firstByte: Uint32Array.from(firstByte),
+    bytes,
+    slots: Uint32Array.from(rows, ({ slot }) => slot),
+  }
 }
 
-function tablesOf(regions: readonly BeaconRegion[]): PrefixTable[] {
+/** One table a length. */
+function tablesOf(regions: readonly BeaconRegion[]): BeaconRegion[][] {
   const lengths = [...new Set(regions.map(({ shape }) => shape.prefix.length))]
-  return lengths.map((length) => {
-    const rows = regions
+  return lengths.map((length) =>
+    regions
       .filter(({ shape }) => shape.prefix.length === length)
-      .sort((a, b) => Buffer.compare(a.shape.prefix, b.shape.prefix))
-    const bytes = new Uint8Array(rows.length * length)
-    rows.forEach(({ shape }, i) => {
-      bytes.set(shape.prefix, i * length)
-    })
-    return { length, bytes, slots: Uint32Array.from(rows, ({ slot }) => slot) }
-  })
+      .sort((a, b) => Buffer.compare(a.shape.prefix, b.shape.prefix)),
+  )
 }
 
-/** The first row that is not below the id. */
-function lowerBound(table: PrefixTable, id: Uint8Array, offset: number): number {
-  let low = 0
-  let high = table.slots.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (compare(table, middle, id, offset) < 0) low = middle + 1
-    else high = middle
-  }
-  return low
-}
+export class BeaconTable {
+  readonly #packed: PackedBeacons
 
-function compare(table: PrefixTable, row: number, id: Uint8Array, offset: number): number {
-  const { bytes, length } = table
-  const at = row * length
-  for (let i = 0; i < length; i++) {
-    const difference = (bytes[at + i] as number) - (id[offset + i] as number)
-    if (difference !== 0) return difference
+  constructor(packed: PackedBeacons) {
+    this.#packed = packed
   }
-  return 0
+
+  /** Appends the slots of all regions of the tenant that the id at `offset` lies in. */
+  collect(tenant: number, kind: number, id: Uint8Array, offset: number, out: SlotList): void {
+    if (kind >= KINDS) return
+    const { firstTable, firstRow, slots } = this.#packed
+    const i = tenant * KINDS + kind
+    const end = firstTable[i + 1] as number
+    for (let table = firstTable[i] as number; table < end; table++) {
+      const rows = firstRow[table + 1] as number
+      let row = this.#lowerBound(table, id, offset)
+      for (; row < rows && this.#compare(table, row, id, offset) === 0; row++) out.push(slots[row] as number)
+    }
+  }
+
+  /** The first row of the table that is not below the id. */
+  #lowerBound(table: number, id: Uint8Array, offset: number): number {
+    const { firstRow } = this.#packed
+    let low = firstRow[table] as number
+    let high = firstRow[table + 1] as number
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#compare(table, middle, id, offset) < 0) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #compare(table: number, row: number, id: Uint8Array, offset: number): number {
+    const { bytes, firstRow, firstByte } = this.#packed
+    const length = this.#packed.length[table] as number
+    const at = (firstByte[table] as number) + (row - (firstRow[table] as number)) * length
+    for (let i = 0; i < length; i++) {
+      const difference = (bytes[at + i] as number) - (id[offset + i] as number)
+      if (difference !== 0) return difference
+    }
+    return 0
+  }
 }

@@ -35,10 +35,9 @@ export interface PackedTrees {
   readonly height: number
 }
 
-/** Packs one tree per list of items; returns them with the root node of each. */
-export function packTrees(lists: readonly (readonly BoxItem[])[]): { trees: PackedTrees; roots: number[] } {
+/** Packs one tree per list of items; the root of list i is node i. */
+export function packTrees(lists: readonly (readonly BoxItem[])[]): PackedTrees {
   const nodes: RBushNode[] = lists.map((items) => new RBush<BoxItem>(NODE_ENTRIES).load(items).toJSON() as RBushNode)
-  const roots = nodes.map((_, i) => i)
   const first = [0]
   const child: number[] = []
   let height = 1
@@ -66,5 +65,5 @@ export function packTrees(lists: readonly (readonly BoxItem[])[]): { trees: Pack
       boxes[at++] = maxY
     }
   }
-  return { trees: { first: Uint32Array.from(first), boxes, child: Int32Array.from(child), height }, roots }
+  return { first: Uint32Array.from(first), boxes, child: Int32Array.from(child), height }
 }

@@ -5,18 +5,24 @@ import type { CircleShape } from '@fencepost/model'
 /** Doubles a circle: centre x, y, z, bounds of the squared chord, then lon, lat, radius. */
 const STRIDE = 8
 
+/** The rows of a CircleTable. */
+export function packCircles(circles: readonly CircleShape[]): Float64Array {
+  const rows = new Float64Array(circles.length * STRIDE)
+  circles.forEach(({ lon, lat, radiusM }, i) => {
+    const { sureIn2, sureOut2 } = chordBounds(radiusM)
+    toEcefInto(lon, lat, rows, i * STRIDE)
+    rows.set([sureIn2, sureOut2, lon, lat, radiusM], i * STRIDE + 3)
+  })
+  return rows
+}
+
 export class CircleTable {
   readonly #rows: Float64Array
   /** Earth-centred place of the point last given to `setPoint`. */
   readonly #point = new Float64Array(3)
 
-  constructor(circles: readonly CircleShape[]) {
-    this.#rows = new Float64Array(circles.length * STRIDE)
-    circles.forEach(({ lon, lat, radiusM }, i) => {
-      const { sureIn2, sureOut2 } = chordBounds(radiusM)
-      toEcefInto(lon, lat, this.#rows, i * STRIDE)
-      this.#rows.set([sureIn2, sureOut2, lon, lat, radiusM], i * STRIDE + 3)
-    })
+  constructor(rows: Float64Array) {
+    this.#rows = rows
   }
 
   /** Once per point, before `holds`: its trigonometry costs more than all else here. */

@@ -1,1 +1,2 @@
-export { createFenceIndex } from './fence-index.ts'
+export { createFenceIndex, openFenceIndex } from './fence-index.ts'
+export { buffersOf, type PackedFences, packFences } from './packed-fences.ts'

@@ -1,4 +1,5 @@
 // The packed index against its contract, and what only this index promises.
+import { serialize } from 'node:v8'
 import { SlotList } from '@fencepost/model'
 import { describe, expect, it } from 'vitest'
 import {
@@ -9,17 +10,15 @@ import {
   makePolygon,
   polygonShape,
 } from '../../model/contract/fence-index.ts'
-import { createFenceIndex } from '../src/index.ts'
+import { buffersOf, createFenceIndex, openFenceIndex, packFences } from '../src/index.ts'
 
 fenceIndexContract('createFenceIndex', createFenceIndex)
+fenceIndexContract('an index packed elsewhere', (fences) => {
+  const packed = packFences(fences)
+  return openFenceIndex(structuredClone(packed, { transfer: buffersOf(packed) }))
+})
 
 describe('createFenceIndex', () => {
-  it('throws a RangeError for a slot it does not have', () => {
-    const index = createFenceIndex([makeFence('a', circleShape(0, 0, 1))])
-    expect(() => index.fence(1)).toThrow(RangeError)
-    expect(() => createFenceIndex([]).fence(0)).toThrow('Slot 0 of an index of 0 fences.')
-  })
-
   it('keeps a copy: a list or a ring changed later does not show', () => {
     const polygon = makePolygon([
       [0, 0],
@@ -72,5 +71,40 @@ describe('createFenceIndex', () => {
     expect(out.length).toBe(1)
     index.matchInto('acme', 0.75 / teeth, 0.999, out)
     expect(out.length).toBe(0)
+  })
+})
+
+describe('packFences', () => {
+  const SHAPES = [
+    circleShape(10, 20, 300),
+    polygonShape(makePolygon(Array.from({ length: 40 }, (_, i) => [Math.cos(i / 7), Math.sin(i / 7)]))),
+    beaconShape('ibeacon', new Array(16).fill(1)),
+  ]
+
+  /** Bytes of the message that carries so many fences, the buffers that change hands left out. */
+  function messageBytes(count: number): number {
+    const packed = packFences(
+      Array.from({ length: count }, (_, i) =>
+        makeFence(`fence-${i}`, SHAPES[i % SHAPES.length]!, ['acme', null][i % 2]),
+      ),
+    )
+    const buffers = buffersOf(packed)
+    const copied = serialize(packed).length
+    return copied - buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  }
+
+  it('leaves nothing to copy that grows with the fences', () => {
+    // Lengths are written with up to four bytes more.
+    expect(messageBytes(10_000) - messageBytes(100)).toBeLessThan(200)
+  })
+
+  it('gives every buffer once, none shared with anything else', () => {
+    const packed = packFences(SHAPES.map((shape, i) => makeFence(`fence-${i}`, shape)))
+    const buffers = buffersOf(packed)
+    expect(new Set(buffers).size).toBe(buffers.length)
+    structuredClone(packed, { transfer: buffers })
+    const views = [packed.circles, ...Object.values(packed).flatMap((table): unknown[] => Object.values(table))]
+    const left = views.filter((view) => ArrayBuffer.isView(view)).filter(({ byteLength }) => byteLength > 0)
+    expect(left).toEqual([])
   })
 })

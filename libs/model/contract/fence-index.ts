@@ -452,11 +452,35 @@ export function fenceIndexContract(name: string, create: (fences: readonly Fence
       ])
     })
 
-    it('gives the fences back as they were', () => {
-      const fence = makeFence('a', circleShape(1, 2, 3), 'acme')
-      const index = create([fence])
-      expect(index.size).toBe(1)
-      expect(index.fence(0)).toEqual(fence)
+    it('gives the fences back as they were, without their shapes', () => {
+      const facts = {
+        id: 'caf\u00e9 \u{1f3ea} "\ud800',
+        version: 2 ** 32 - 1,
+        tenant: 'acme',
+        name: 'line\nline',
+        tags: ['a', ''],
+        campaigns: ['spring'],
+        dwellS: 90,
+      }
+      const index = create([{ ...facts, shape: circleShape(1, 2, 3) }, makeFence('a', circleShape(0, 0, 1))])
+      expect(index.size).toBe(2)
+      expect(index.fence(1)).toEqual(facts)
+      expect(index.fence(0)).toEqual({
+        id: 'a',
+        version: 1,
+        tenant: null,
+        name: null,
+        tags: [],
+        campaigns: [],
+        dwellS: null,
+      })
+    })
+
+    it('throws a RangeError for a slot it does not have', () => {
+      const index = create([makeFence('a', circleShape(0, 0, 1))])
+      expect(() => index.fence(1)).toThrow(RangeError)
+      expect(() => index.fence(-1)).toThrow(RangeError)
+      expect(() => create([]).fence(0)).toThrow('Slot 0 of an index of 0 fences.')
     })
 
     it('shows a tenant its own fences and every tenant’s, and nobody else’s', () => {

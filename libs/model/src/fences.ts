@@ -39,18 +39,22 @@ export interface BeaconShape {
 
 export type Shape = PolygonShape | CircleShape | BeaconShape
 
-/** A named area or beacon region. Immutable; a change is a new object with another version. */
-export interface Fence {
+/** All of a fence but where it is: what is known of a hit. */
+export interface FenceFacts {
   readonly id: string
   /** Another number after every change; the same on every node. */
   readonly version: number
   /** Whose it is; null = every tenant's. */
   readonly tenant: string | null
   readonly name: string | null
-  readonly shape: Shape
   readonly tags: readonly string[]
   /** Ids of the campaigns that run on it. */
   readonly campaigns: readonly string[]
   /** Seconds inside until a dwell, or null. */
   readonly dwellS: number | null
+}
+
+/** A named area or beacon region. Immutable; a change is a new object with another version. */
+export interface Fence extends FenceFacts {
+  readonly shape: Shape
 }

@@ -15,6 +15,7 @@ export type {
   BeaconShape,
   CircleShape,
   Fence,
+  FenceFacts,
   Polygon,
   PolygonShape,
   Shape,

@@ -1,6 +1,6 @@
 // The ports: what the pipeline needs of the world. Each has one contract suite in ../contract that every adapter runs.
 import type { PingColumns } from './columns.ts'
-import type { Fence } from './fences.ts'
+import type { FenceFacts } from './fences.ts'
 import type { RecordBatch } from './records.ts'
 
 /** Where events go. Two adapters: the journal (libs/embedded) and Kafka (libs/kafka). */
@@ -34,8 +34,13 @@ export class SinkError extends Error {
 export interface FenceIndex {
   /** Number of fences. */
   readonly size: number
-  /** Fence by slot. Slots number the fences 0..size-1 in order of id (UTF-16 code units), then of tenant. */
-  fence(slot: number): Fence
+  /**
+   * Fence by slot, without its shape: an index may keep that in a form of its own. Slots number the fences 0..size-1 in order of
+   * id (UTF-16 code units), then of tenant.
+   *
+   * @throws RangeError for a slot that the index does not have
+   */
+  fence(slot: number): FenceFacts
   /** Slots of the fences of `tenant` (and of every tenant) that hold the point, ascending, into `out`, replacing what it held. */
   matchInto(tenant: string, lon: number, lat: number, out: SlotList): void
   /** The same for a beacon sighting; `id` holds the whole id of the kind at `offset`. */

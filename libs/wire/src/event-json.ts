@@ -6,7 +6,7 @@ import {
   BEACON_KINDS,
   EDDYSTONE_UID,
   EVENT_ID_BYTES,
-  type Fence,
+  type FenceFacts,
   IBEACON,
   LIMITS,
   LOCATION,
@@ -73,7 +73,7 @@ export class JsonEvents implements EventWriter {
     out.raw(FENCES)
   }
 
-  fence(fence: Fence): Uint8Array {
+  fence(fence: FenceFacts): Uint8Array {
     const { id, version, campaigns } = fence
     return utf8(JSON.stringify({ id, version, campaigns }))
   }

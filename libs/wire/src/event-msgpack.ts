@@ -5,7 +5,7 @@ import {
   BEACON_KINDS,
   EDDYSTONE_UID,
   EVENT_ID_BYTES,
-  type Fence,
+  type FenceFacts,
   IBEACON,
   LIMITS,
   LOCATION,
@@ -119,7 +119,7 @@ export class MsgpackEvents implements EventWriter {
     writeArray(out, fences)
   }
 
-  fence(fence: Fence): Uint8Array {
+  fence(fence: FenceFacts): Uint8Array {
     const version = new ByteWriter(9)
     writeInteger(version, fence.version)
     const count = new ByteWriter(5)

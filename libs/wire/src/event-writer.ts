@@ -1,5 +1,5 @@
 // What the event encoder asks of an encoding: an event is a head, its fences, a tail.
-import type { Batch, Fence } from '@fencepost/model'
+import type { Batch, FenceFacts } from '@fencepost/model'
 import type { ByteWriter } from './byte-writer.ts'
 
 /**
@@ -16,7 +16,7 @@ export interface EventWriter {
   /** Everything before the first fence. The id lies at `idOffset` of `ids`. */
   writeHead(out: ByteWriter, batch: Batch, i: number, ids: Uint8Array, idOffset: number, fences: number): void
   /** One item of `fences`; made once per fence and kept. */
-  fence(fence: Fence): Uint8Array
+  fence(fence: FenceFacts): Uint8Array
   /** Everything behind the last fence. */
   writeTail(out: ByteWriter, batch: Batch, i: number): void
 }

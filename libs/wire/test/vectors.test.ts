@@ -91,7 +91,7 @@ describe('events', () => {
       hits.starts[i + 1] = hits.list.length
       hits.matched++
     }
-    const index = { size: fences.length, fence: (slot: number) => fences[slot] } as FenceIndex
+    const index = { size: fences.length, fence: (slot: number) => fences[slot] } as unknown as FenceIndex
     const encoder = createEventEncoder({ coordinates, contentType, maxEventBytes: 10_000, maxBatchBytes: 100_000 })
     const records = encoder.encodeMatches({
       batch: decoder.batch,
