@@ -1,6 +1,6 @@
 // One node, composed top to bottom: what it is made of, the order it starts in, and what it lets go of when it stops.
 
-import { BatchHits, type Clock, type EventSink, type Fence, type Logger } from '@fencepost/model'
+import { BatchHits, type Clock, type EventSink, type FenceIndex, type Logger } from '@fencepost/model'
 import { createIdentities } from '@fencepost/policy'
 import { createLifecycle, createMetrics, type Metrics } from '@fencepost/runtime'
 import { createBodyBudget, createCors, createHttpServer, type HttpServer } from '@fencepost/server'
@@ -23,8 +23,8 @@ export interface NodeParts {
   readonly addSinkMetrics?: (metrics: Metrics) => void
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
-  /** Where the fences come from; called at start and at every reload. */
-  readonly loadFences: () => Promise<readonly Fence[]>
+  /** Where the fences come from; called at start and at every reload. Must not work for long on the thread that serves. */
+  readonly loadFences: () => Promise<FenceIndex>
   /** Routes that a service adds to the admin port. */
   readonly addRoutes?: (admin: HttpServer, guard: Guard) => void
   readonly clock?: Clock

@@ -1,13 +1,22 @@
-// The thread behind fence-file.ts: one file in, normalised fences out.
+// The thread behind fence-file.ts: one file in, the arrays of an index out. They change hands: the thread that serves copies nothing.
 import { readFileSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadFences } from '@fencepost/geo'
+import { buffersOf, packFences } from '@fencepost/match'
+import { type FenceFileAnswer, type FenceFileOrder, LOGGED_PROBLEMS } from './fence-file.ts'
 
-const { path, invalid } = workerData as { path: string; invalid: 'skip' | 'repair' | 'fail' }
+const { path, invalid } = workerData as FenceFileOrder
 try {
-  parentPort?.postMessage({ load: loadFences(parse(readFileSync(path, 'utf8')), { invalid }) })
+  const { fences, problems } = loadFences(parse(readFileSync(path, 'utf8')), { invalid })
+  const packed = packFences(fences)
+  const named = problems.slice(0, LOGGED_PROBLEMS)
+  answer({ packed, problems: named, moreProblems: problems.length - named.length }, buffersOf(packed))
 } catch (error) {
-  parentPort?.postMessage({ error: `${path}: ${error instanceof Error ? error.message : String(error)}` })
+  answer({ error: `${path}: ${error instanceof Error ? error.message : String(error)}` })
+}
+
+function answer(message: FenceFileAnswer, transfer: ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, transfer)
 }
 
 function parse(text: string): unknown {

@@ -1,34 +1,49 @@
-// Fences from a GeoJSON file: read and normalised in a thread of its own, so that no request waits for it.
+// Fences from a GeoJSON file: read, normalised and indexed in a thread of its own, so that no request waits for it.
 import { Worker } from 'node:worker_threads'
-import type { FenceLoad } from '@fencepost/geo'
-import type { Logger } from '@fencepost/model'
+import type { FenceProblem } from '@fencepost/geo'
+import { createFenceIndex, openFenceIndex, type PackedFences } from '@fencepost/match'
+import type { FenceIndex, Logger } from '@fencepost/model'
 
 export type InvalidFences = 'skip' | 'repair' | 'fail'
 
+/** What the thread is told. */
+export interface FenceFileOrder {
+  readonly path: string
+  readonly invalid: InvalidFences
+}
+
+/** What it says, in one message: small whatever the file, but for the arrays, which are not copied. */
+export type FenceFileAnswer =
+  | { readonly packed: PackedFences; readonly problems: readonly FenceProblem[]; readonly moreProblems: number }
+  | { readonly error: string }
+
 /** At most this many lines about single fences in the log; the rest is counted in one. */
-const LOGGED_PROBLEMS = 100
+export const LOGGED_PROBLEMS = 100
 
 /**
- * Loads a FeatureCollection. What `invalid` lets pass is logged, one line a fence.
+ * The index of a FeatureCollection; of no fences without a path. What `invalid` lets pass is logged, one line a fence.
  *
  * @throws Error when the file cannot be read, is not a FeatureCollection, or (with `fail`) holds an invalid fence
  */
-export async function loadFenceFile(path: string, invalid: InvalidFences, logger: Logger): Promise<FenceLoad> {
-  const load = await inThread(path, invalid)
-  for (const { id, position, code, message, repaired } of load.problems.slice(0, LOGGED_PROBLEMS))
+export async function loadFenceFile(
+  path: string | undefined,
+  invalid: InvalidFences,
+  logger: Logger,
+): Promise<FenceIndex> {
+  if (path === undefined) return createFenceIndex([])
+  const answer = await inThread({ path, invalid })
+  if ('error' in answer) throw new Error(answer.error)
+  for (const { id, position, code, message, repaired } of answer.problems)
     logger.warn({ fence: id, position, code, problem: message }, repaired ? 'fence repaired' : 'fence left out')
-  if (load.problems.length > LOGGED_PROBLEMS)
-    logger.warn({ more: load.problems.length - LOGGED_PROBLEMS }, 'more fences with problems')
-  return load
+  if (answer.moreProblems > 0) logger.warn({ more: answer.moreProblems }, 'more fences with problems')
+  return openFenceIndex(answer.packed)
 }
 
-function inThread(path: string, invalid: InvalidFences): Promise<FenceLoad> {
+function inThread(order: FenceFileOrder): Promise<FenceFileAnswer> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./fence-file-thread.js', import.meta.url), { workerData: { path, invalid } })
-    worker.once('message', (answer: { load: FenceLoad } | { error: string }) =>
-      'load' in answer ? resolve(answer.load) : reject(new Error(answer.error)),
-    )
+    const worker = new Worker(new URL('./fence-file-thread.js', import.meta.url), { workerData: order })
+    worker.once('message', resolve)
     worker.once('error', reject)
-    worker.once('exit', (code) => reject(new Error(`the thread that reads ${path} ended with code ${code}`)))
+    worker.once('exit', (code) => reject(new Error(`the thread that reads ${order.path} ended with code ${code}`)))
   })
 }

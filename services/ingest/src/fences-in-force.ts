@@ -1,6 +1,6 @@
 // The fences in force: loaded at start and again on SIGHUP, swapped in one step, kept when a new load fails.
 import { createFenceIndex } from '@fencepost/match'
-import type { Clock, Fence, FenceIndex, Logger } from '@fencepost/model'
+import type { Clock, FenceIndex, Logger } from '@fencepost/model'
 
 export interface FencesInForce {
   /** The index in force. Ask again for every batch. */
@@ -16,7 +16,7 @@ export interface FencesInForce {
 }
 
 export function createFencesInForce(options: {
-  readonly loadFences: () => Promise<readonly Fence[]>
+  readonly loadFences: () => Promise<FenceIndex>
   readonly logger: Logger
   readonly clock?: Clock
 }): FencesInForce {
@@ -31,7 +31,7 @@ export function createFencesInForce(options: {
 
   async function load(): Promise<void> {
     const turn = ++begun
-    const next = createFenceIndex(await loadFences())
+    const next = await loadFences()
     if (turn < inForce) return // the first load was overtaken by a reload, which read what is newer
     inForce = turn
     index = next

@@ -14,7 +14,6 @@ const logger = createLogger({ level: config.logLevel })
 
 try {
   const sink = kafkaSinkFrom(config, logger)
-  const { fences } = config
   const node = createNode({
     config,
     logger,
@@ -22,8 +21,7 @@ try {
     addSinkMetrics: (metrics) => addKafkaMetrics(metrics, sink),
     rootKey: parseKey('FENCEPOST_ROOT_KEY', config.rootKey),
     pseudonymKey: parseKey('FENCEPOST_PSEUDONYM_KEY', config.pseudonymKey),
-    loadFences: async () =>
-      fences === undefined ? [] : (await loadFenceFile(fences, config.fencesInvalid, logger)).fences,
+    loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger),
   })
   runUntilSignal({
     stop: (deadlineMs) => node.stop(deadlineMs),

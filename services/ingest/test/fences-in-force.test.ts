@@ -1,11 +1,12 @@
-import type { Fence } from '@fencepost/model'
+import { createFenceIndex } from '@fencepost/match'
+import type { FenceIndex } from '@fencepost/model'
 import { describe, expect, it } from 'vitest'
 import { createFencesInForce } from '../src/fences-in-force.ts'
 import { circle } from './node-kit.ts'
 
 /** A loader whose loads settle when the test says so, and what is in force with it. */
 function held() {
-  const loads: { settle: (fences: readonly Fence[]) => void; fail: (error: Error) => void }[] = []
+  const loads: { settle: (index: FenceIndex) => void; fail: (error: Error) => void }[] = []
   const logged: string[] = []
   const log = (_: unknown, msg: string): void => void logged.push(msg)
   const fences = createFencesInForce({
@@ -16,8 +17,8 @@ function held() {
   return { fences, loads, logged }
 }
 
-const ONE = [circle('one', 1, 1, 10)]
-const TWO = [...ONE, circle('two', 2, 2, 10)]
+const ONE = createFenceIndex([circle('one', 1, 1, 10)])
+const TWO = createFenceIndex([circle('one', 1, 1, 10), circle('two', 2, 2, 10)])
 
 describe('the fences in force', () => {
   it('are none before the first load, and then those of the last', async () => {

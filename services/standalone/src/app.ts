@@ -25,14 +25,12 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
   const folder = openDataFolder(config.dataDir)
   const secret = (name: string, file: string, given: string | undefined): Uint8Array =>
     given === undefined ? folder.loadOrCreateKey(file, KEY_BYTES) : parseKey(name, given)
-  const { fences } = config
   const shared = {
     config,
     logger,
     rootKey: secret('FENCEPOST_ROOT_KEY', 'root', config.rootKey),
     pseudonymKey: secret('FENCEPOST_PSEUDONYM_KEY', 'pseudonym', config.pseudonymKey),
-    loadFences: async () =>
-      fences === undefined ? [] : (await loadFenceFile(fences, config.fencesInvalid, logger)).fences,
+    loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger),
   }
 
   if (config.sink === 'kafka') {

@@ -9,7 +9,7 @@ import {
   type ServiceProcess,
   tempFolder,
 } from '@fencepost/testbed'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { KEY, startStandalone, writeFences } from './support.ts'
 
 let folder = ''
@@ -59,9 +59,9 @@ function file(): string {
 }
 
 /** Resolves once the service has loaded its fences so many times. */
-async function loads(count: number): Promise<void> {
+async function loads(count: number, timeout = 10_000): Promise<void> {
   const loaded = (): number => service.logs.filter(({ msg }) => msg === 'fences loaded').length
-  await expect.poll(loaded, { timeout: 10_000, interval: 5 }).toBe(count)
+  await expect.poll(loaded, { timeout, interval: 5 }).toBe(count)
 }
 
 /** Posts pings and returns the answer of the 200. */
@@ -136,6 +136,90 @@ describe('SIGHUP under load', () => {
     expect(batches.size).toBe(versionAtSend.size)
     expect(seen.size).toBeGreaterThan(RELOADS / 2)
   }, 60_000)
+})
+
+describe('a reload of 100,000 fences', () => {
+  const MANY = 100_000
+  /** Answers of the node at rest between two of the node that loads: some tens at most; about 500 if it indexed where it serves. */
+  const MOST_BETWEEN = 150
+
+  /** Small squares and circles in rows north of the pair, in no order of theirs. */
+  function* rows(version: number): Iterable<GeoFeature> {
+    yield* pair(version)
+    for (let i = 0; i < MANY; i++) {
+      const [lon, lat] = [((i * 7919) % 100_003) / 1000 - 50, 20 + (i % 5000) / 100]
+      const properties = { version, campaigns: [`campaign-${i % 40}`] }
+      if (i % 2 === 0) {
+        const geometry = { type: 'Point', coordinates: [lon, lat] }
+        yield { type: 'Feature', id: `circle-${i}`, properties: { ...properties, radius_m: 100 }, geometry }
+      } else {
+        const corners = Array.from({ length: 24 }, (_, c) => (2 * Math.PI * c) / 24)
+        const ring = corners.map((angle) => [lon + Math.cos(angle) / 1000, lat + Math.sin(angle) / 1000])
+        const geometry = { type: 'Polygon', coordinates: [[...ring, ring[0]]] }
+        yield { type: 'Feature', id: `polygon-${i}`, properties, geometry }
+      }
+    }
+  }
+
+  it('holds up no request: the node answers on as one beside it that loads nothing, each batch by one version', async () => {
+    const folderAtRest = tempFolder('reload-at-rest')
+    writeFences(folder, pair(0))
+    writeFences(folderAtRest, pair(0))
+    service = await startStandalone(folder)
+    const atRest = await startStandalone(folderAtRest)
+    onTestFinished(async () => {
+      await atRest.kill9()
+      removeFolder(folderAtRest)
+    })
+    const { port, adminPort } = await service.listening()
+    let stop = false
+    const send = async (to: number, answered: () => void): Promise<void> => {
+      const connection = new HttpConnection(to)
+      for (let i = 0; !stop; i++) {
+        const pings = [WEST, EAST].map((place) => ({ type: 'location', age: 0, ...place }))
+        expect(await post(connection, pings, { batch: String(i) })).toMatchObject({ matched: 2 })
+        answered()
+      }
+      connection.close()
+    }
+    let answers = 0
+    let between = 0
+    let mostBetween = 0
+    const phones = Promise.all([
+      send(port, () => {
+        answers++
+        between = 0
+      }),
+      send((await atRest.listening()).port, () => {
+        between++
+        mostBetween = Math.max(mostBetween, between)
+      }),
+    ])
+    try {
+      for (const version of [1, 2]) {
+        writeFences(folder, [...rows(version)])
+        answers = 0
+        between = 0
+        mostBetween = 0
+        service.process.signal('SIGHUP')
+        await loads(version + 1, 40_000)
+        expect(answers).toBeGreaterThan(300)
+        expect(mostBetween).toBeLessThan(MOST_BETWEEN)
+      }
+    } finally {
+      stop = true
+      await phones
+    }
+    expect(service.logs).toContainEqual(expect.objectContaining({ msg: 'fences loaded', fences: MANY + 2 }))
+
+    const versions = new Map<string, Set<number | undefined>>()
+    await readEvents(adminPort, null, ({ value }) => {
+      const seen = versions.get(value.batch as string) ?? new Set()
+      versions.set(value.batch as string, seen.add(value.fences[0]?.version))
+    })
+    expect([...versions.values()].filter(({ size }) => size !== 1)).toEqual([])
+    expect(new Set([...versions.values()].flatMap((seen) => [...seen]))).toEqual(new Set([0, 1, 2]))
+  }, 120_000)
 })
 
 describe('a file that cannot be used', () => {
