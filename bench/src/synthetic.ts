@@ -3,8 +3,8 @@
 import { loadFences } from '@fencepost/geo'
 import type { Fence, FenceIndex } from '@fencepost/model'
 import { SlotList } from '@fencepost/model'
+import { seededRandom } from '@fencepost/testbed/random'
 import type { Feature, FeatureCollection, Point, Polygon } from 'geojson'
-import { seededRandom } from './random.ts'
 
 export interface Position {
   readonly lon: number

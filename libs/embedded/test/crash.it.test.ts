@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { removeFolder, tempFolder } from '@fencepost/testbed'
+import { seededRandom } from '@fencepost/testbed/random'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { buildOnce, startChild } from './child.ts'
 import { openJournal, readAll, STOP_MS, valuesOf } from './open.ts'
@@ -14,20 +15,9 @@ beforeEach(() => {
 })
 afterEach(() => removeFolder(folder))
 
-/** Numbers in [0, 1), the same in every run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
 test('kill -9 at any moment loses nothing acknowledged, keeps the order and gives no cursor twice', async () => {
   const dir = join(folder, 'journal')
-  const random = seeded(20_250_315)
+  const random = seededRandom(20_250_315)
   const acknowledged: string[] = []
   for (let run = 0; run < RUNS; run++) {
     const killAfter = 1 + Math.floor(random() ** 2 * 600)

@@ -1,3 +1,4 @@
+import { seededRandom } from '@fencepost/testbed/random'
 import { describe, expect, it } from 'vitest'
 import { SHED_WORK } from '../src/body-budget.ts'
 import { createBodyBudget, type Reservation } from '../src/index.ts'
@@ -139,7 +140,7 @@ describe('a body budget', () => {
   })
 
   it('is exact through 20,000 random steps: the sum of what is out, never below zero, never above the limit', () => {
-    const random = seeded(7)
+    const random = seededRandom(7)
     const { budget, clock } = budgetAt({ maxBytes: 50_000, largeBytes: 500, smallShare: 0.4 })
     const out = new Set<Reservation>()
     const anyOf = (): Reservation | undefined => [...out][Math.floor(random() * out.size)]
@@ -186,14 +187,3 @@ describe('a body budget', () => {
     expect(() => budget.reserve(1)?.resize(bytes)).toThrow(RangeError)
   })
 })
-
-/** mulberry32: the same steps in every run. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}

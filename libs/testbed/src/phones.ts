@@ -1,8 +1,10 @@
 // A fleet of phones that behave like an SDK: they keep what was not acknowledged, send it again in other batches with new ages and
 // the same observed times, and never give up. What they send and hear goes into a ledger.
+
 import { Packr } from 'msgpackr'
 import { type HttpAnswer, HttpConnection } from './http-client.ts'
 import type { Ledger, SentPing } from './ledger.ts'
+import { seededRandom } from './random.ts'
 import type { GeoFeature } from './shared-data.ts'
 
 export interface FleetOptions {
@@ -87,7 +89,7 @@ export class Fleet {
 
   async #walk(options: FleetOptions, number: number): Promise<void> {
     const { ledger, maxPauseMs = 200, answerMs } = options
-    const random = mulberry32(options.seed * 1000 + number)
+    const random = seededRandom(options.seed * 1000 + number)
     const connection = new HttpConnection(options.port)
     const packed = number % 2 === 0
     const skewMs = Math.round((random() - 0.5) * 86_400_000) // this phone's clock is wrong, by up to half a day
@@ -216,15 +218,4 @@ function rectangle(id: string, west: number, south: number, east: number, north:
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-/** mulberry32 (Tommy Ettinger, public domain). */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
 }

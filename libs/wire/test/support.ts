@@ -118,14 +118,3 @@ export function decode(
 ): PlainBatch | RequestReason {
   return decoder.decode(body, encoding, RECEIVED) ?? plain(decoder.batch)
 }
-
-/** A random number generator with a seed (mulberry32): the same sequence on every machine. */
-export function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}

@@ -1,5 +1,7 @@
 // What hostile clients send: a seeded generator of requests that no SDK would make, each with the outcomes that are right for it.
+
 import type { RequestReason } from '@fencepost/model'
+import { seededRandom } from '@fencepost/testbed/random'
 import { type Draft, hostileKinds, type Kind } from './hostile-kinds.ts'
 
 /**
@@ -54,7 +56,7 @@ export interface HostileRequests {
 
 /** Makes requests one after another; the same seed gives the same ones, but for the time in them. */
 export function hostileRequests(options: HostileOptions): HostileRequests {
-  const random = mulberry32(options.seed)
+  const random = seededRandom(options.seed)
   const kinds = hostileKinds(options, random)
   let all = 0
   const ends = kinds.map(([, weight]) => {
@@ -128,15 +130,4 @@ function cut(bytes: Buffer, pieces: number, from: number): Buffer[] {
   const all = [bytes.subarray(0, from + size)]
   for (let at = from + size; at < bytes.length; at += size) all.push(bytes.subarray(at, at + size))
   return all
-}
-
-/** mulberry32 (Tommy Ettinger, public domain). */
-export function mulberry32(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
 }
