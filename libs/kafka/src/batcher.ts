@@ -1,8 +1,9 @@
-// Batches waiting for Kafka: one queue per partition, in the order of publish; what goes into the next send; bounds and
+// Batches waiting for Kafka: one lane per partition, in the order of publish; which lanes share the next send; bounds and
 // deadlines. Pure: time comes in, sends go out, nothing is awaited. One batch is of one key, so of one partition.
 import { RECORD_OVERHEAD_BYTES, type RecordBatch, recordBatchBytes, SinkError, type Topic } from '@fencepost/model'
 import type { KafkaCounters } from './counters.ts'
 import type { Failure } from './failures.ts'
+import { append, createLane, type Lane, type Slice, takeFromLane, type Waiting } from './lane.ts'
 import { partitionOf } from './murmur2.ts'
 
 export interface BatcherOptions {
@@ -13,51 +14,6 @@ export interface BatcherOptions {
   readonly maxQueueEvents: number
   readonly deliveryDeadlineMs: number
   readonly retryBackoffMs: number
-}
-
-/** One publish that is under way. */
-export interface Waiting {
-  readonly batch: RecordBatch
-  lane: Lane
-  readonly key: Buffer
-  readonly bytes: number
-  readonly publishedMs: number
-  readonly resolve: () => void
-  readonly reject: (error: SinkError) => void
-  /** How many of its records Kafka has confirmed. */
-  confirmed: number
-  inFlight: boolean
-  /** The promise is settled; its records in flight are only waited for. */
-  settled: boolean
-  /** Neighbours in the lane, and among all by age. */
-  previous: Waiting | undefined
-  next: Waiting | undefined
-  older: Waiting | undefined
-  newer: Waiting | undefined
-}
-
-/** One partition's queue. At most one send holds records of it at a time: that keeps the order. */
-export interface Lane {
-  readonly topic: Topic
-  readonly partition: number
-  /** The broker that leads it, as far as known; -1 = unknown. A hint: a wrong one costs copies, not records. */
-  leader: number
-  head: Waiting | undefined
-  tail: Waiting | undefined
-  inFlight: boolean
-  /** Not to be sent before this time. */
-  retryAtMs: number
-  failures: number
-  /** While a record that Kafka refuses is searched: not together with other lanes, and at most so many records. */
-  alone: boolean
-  limit: number
-}
-
-/** Records `from..to-1` of one batch. */
-export interface Slice {
-  readonly waiting: Waiting
-  readonly from: number
-  readonly to: number
 }
 
 export interface Part {
@@ -345,57 +301,4 @@ export class Batcher {
     this.#counters.queuedBytes -= waiting.bytes
     this.#counters.queuedEvents -= waiting.batch.count
   }
-}
-
-/** To the end of its lane. */
-function append(waiting: Waiting): void {
-  const { lane } = waiting
-  waiting.previous = lane.tail
-  waiting.next = undefined
-  if (lane.tail === undefined) lane.head = waiting
-  else lane.tail.next = waiting
-  lane.tail = waiting
-}
-
-function createLane(topic: Topic, partition: number): Lane {
-  return {
-    topic,
-    partition,
-    leader: -1,
-    head: undefined,
-    tail: undefined,
-    inFlight: false,
-    retryAtMs: 0,
-    failures: 0,
-    alone: false,
-    limit: Number.MAX_SAFE_INTEGER,
-  }
-}
-
-/** As many records from the head of a lane as fit, whole batches where they do. */
-function takeFromLane(
-  lane: Lane,
-  maxRecords: number,
-  maxBytes: number,
-): { slices: Slice[]; records: number; bytes: number } {
-  const slices: Slice[] = []
-  let records = 0
-  let bytes = 0
-  for (let waiting = lane.head; waiting !== undefined && records < maxRecords; waiting = waiting.next) {
-    const { batch, confirmed: from } = waiting
-    let to = from
-    let start = from === 0 ? 0 : (batch.ends[from - 1] as number)
-    while (to < batch.count && records < maxRecords) {
-      const end = batch.ends[to] as number
-      const size = end - start + RECORD_OVERHEAD_BYTES
-      if (bytes + size > maxBytes) break
-      bytes += size
-      start = end
-      records++
-      to++
-    }
-    if (to > from) slices.push({ waiting, from, to })
-    if (to < batch.count) break
-  }
-  return { slices, records, bytes }
 }
