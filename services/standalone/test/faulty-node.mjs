@@ -35,6 +35,6 @@ const node = createNode({
   sink: fault === 'hasty' ? hasty : journal,
   rootKey: Buffer.alloc(32, 1),
   pseudonymKey: Buffer.alloc(32, 2),
-  loadFences: async () => (await loadFenceFile(fences, 'fail', logger)).fences,
+  loadFences: () => loadFenceFile(fences, 'fail', logger),
 })
 await node.start()
