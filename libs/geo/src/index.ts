@@ -6,7 +6,9 @@ export {
   type ChordBounds,
   chordBounds,
   createCircleTest,
+  EQUATORIAL_RADIUS_M,
   geodesicDistanceM,
+  POLAR_RADIUS_M,
   toEcefInto,
 } from './geodesic.ts'
 export { FENCE_LIMITS } from './limits.ts'

@@ -1,5 +1,6 @@
 // Beacon regions: prefixes in sorted byte tables, one for each tenant, kind and length, found by binary search.
 import { BEACON_KINDS, type BeaconShape, type SlotList } from '@fencepost/model'
+import { arraySource, bytesOf, type Section, type SectionSource, wordsOf } from './image.ts'
 
 export interface BeaconRegion {
   readonly shape: BeaconShape
@@ -58,6 +59,25 @@ export function packBeacons(tenants: readonly (readonly BeaconRegion[])[]): Pack
   }
 }
 
+/** Sections of a PackedBeacons. */
+export const BEACON_SECTIONS = 6
+
+export function beaconSources(packed: PackedBeacons): SectionSource[] {
+  const { firstTable, length, firstRow, firstByte, bytes, slots } = packed
+  return [firstTable, length, firstRow, firstByte, bytes, slots].map(arraySource)
+}
+
+export function beaconsFrom(sections: readonly Section[]): PackedBeacons {
+  return {
+    firstTable: wordsOf(sections[0]),
+    length: bytesOf(sections[1]),
+    firstRow: wordsOf(sections[2]),
+    firstByte: wordsOf(sections[3]),
+    bytes: bytesOf(sections[4]),
+    slots: wordsOf(sections[5]),
+  }
+}
+
 /** One table a length. */
 function tablesOf(regions: readonly BeaconRegion[]): BeaconRegion[][] {
   const lengths = [...new Set(regions.map(({ shape }) => shape.prefix.length))]
@@ -85,6 +105,20 @@ export class BeaconTable {
       const rows = firstRow[table + 1] as number
       let row = this.#lowerBound(table, id, offset)
       for (; row < rows && this.#compare(table, row, id, offset) === 0; row++) out.push(slots[row] as number)
+    }
+  }
+
+  /** Every region with its slot, in no order that means anything. */
+  forEachRegion(visit: (shape: BeaconShape, slot: number) => void): void {
+    const { firstTable, length, firstRow, firstByte, bytes, slots } = this.#packed
+    for (let i = 0; i + 1 < firstTable.length; i++) {
+      for (let table = firstTable[i]; table < firstTable[i + 1]; table++) {
+        for (let row = firstRow[table]; row < firstRow[table + 1]; row++) {
+          const at = firstByte[table] + (row - firstRow[table]) * length[table]
+          const prefix = bytes.slice(at, at + length[table])
+          visit({ kind: 'beacon', beacon: BEACON_KINDS[i % KINDS], prefix }, slots[row])
+        }
+      }
     }
   }
 

@@ -1,4 +1,4 @@
-// The fence index: which fences is a ping in? A packed tree of boxes a tenant finds candidates, exact tests decide.
+// The fence index: which fences is a ping in? An immutable base and the delta of what has changed since, seen as one.
 import {
   type BatchHits,
   type Fence,
@@ -9,187 +9,159 @@ import {
   type PingColumns,
   type SlotList,
 } from '@fencepost/model'
-import { BeaconTable } from './beacon-table.ts'
-import { NODE_ENTRIES, type PackedTrees } from './box-tree.ts'
-import { CircleTable } from './circle-table.ts'
-import { FactsTable } from './facts-table.ts'
-import { EVERY_TENANT, type PackedFences, type PackedParts, packFences } from './packed-fences.ts'
-import { PolygonTable } from './polygon-table.ts'
+import { BaseIndex } from './base-index.ts'
+import { BatchStages, BLOCK } from './batch-stages.ts'
+import { DeltaIndex } from './delta-index.ts'
+import { EVERY_TENANT } from './facts-table.ts'
+import { dropRepeats, sortHits, sortMixedHits } from './hit-order.ts'
+import type { PackedDelta } from './packed-delta.ts'
+import { createPacker } from './packer.ts'
 
 /**
- * An index of `fences` as libs/geo normalises them; ids are unique among the fences that one tenant sees. The fences are copied
- * into typed arrays: later changes to them do not show.
+ * An index to be, in shared memory: a plain object for `postMessage`, small whatever it holds. Whoever has it opens it in microseconds, and
+ * all see the same memory.
  */
-export function createFenceIndex(fences: readonly Fence[]): FenceIndex {
+export interface PackedFences {
+  readonly base: SharedArrayBuffer
+  readonly delta: PackedDelta | null
+}
+
+/** All the work of an index that grows with its fences. Fences as libs/geo normalises them; ids are unique among those one tenant sees. */
+export function packFences(fences: Iterable<Fence>): PackedFences {
+  const packer = createPacker()
+  for (const fence of fences) packer.add(fence)
+  return { base: packer.finish(), delta: null }
+}
+
+/** `packFences` and `openFenceIndex` in one. The fences are copied: later changes to them do not show. */
+export function createFenceIndex(fences: Iterable<Fence>): FenceIndex {
   return openFenceIndex(packFences(fences))
 }
 
-/**
- * The index that `packFences` made the arrays of, perhaps in another thread. No loop over fences: it takes microseconds, and a
- * little for each tenant that has fences of its own. The arrays are used as they are and must not change.
- */
+/** The index that was packed, perhaps in another thread. Nothing is copied or looped over; the memory must not change. */
 export function openFenceIndex(packed: PackedFences): FenceIndex {
   return new PackedIndex(packed)
 }
 
+/** Below this many pings a batch is taken one by one: stages cost something themselves. */
+const STAGED_FROM = 4
+
+/** In place of where ascending slots begin anew. */
+const NO_ORDER = -1
+
 class PackedIndex implements FenceIndex {
   readonly size: number
-  readonly #facts: FactsTable
-  /** Root and number of each tenant's own fences; those of every tenant have EVERY_TENANT. */
-  readonly #tenants: ReadonlyMap<string, number>
-  readonly #trees: PackedTrees
-  readonly #parts: PackedParts
-  readonly #polygons: PolygonTable
-  readonly #circles: CircleTable
-  readonly #beacons: BeaconTable
-  /** Nodes still to visit; deep enough for the highest tree. */
-  readonly #stack: Uint32Array
-  /** Has the circle table been told the point at hand? */
-  #pointSet = false
+  readonly #base: BaseIndex
+  readonly #delta: DeltaIndex | null
+  readonly #stages: BatchStages
 
-  constructor({ facts, tenants, trees, parts, polygons, circles, beacons }: PackedFences) {
-    this.#facts = new FactsTable(facts)
-    this.size = this.#facts.size
-    this.#tenants = new Map(tenants.map((tenant, i) => [tenant, EVERY_TENANT + 1 + i]))
-    this.#trees = trees
-    this.#parts = parts
-    this.#polygons = new PolygonTable(polygons)
-    this.#circles = new CircleTable(circles)
-    this.#beacons = new BeaconTable(beacons)
-    this.#stack = new Uint32Array(trees.height * NODE_ENTRIES + 1)
+  constructor({ base, delta }: PackedFences) {
+    this.#base = new BaseIndex(base)
+    this.#delta = delta === null ? null : new DeltaIndex(delta)
+    this.#stages = new BatchStages(this.#base)
+    this.size = this.#base.size + (this.#delta === null ? 0 : this.#delta.size - this.#delta.goneCount)
   }
 
   fence(slot: number): FenceFacts {
-    return this.#facts.of(slot)
+    const { size } = this.#base
+    return this.#delta !== null && slot >= size ? this.#delta.fact(slot - size) : this.#base.facts.of(slot)
   }
 
   matchInto(tenant: string, lon: number, lat: number, out: SlotList): void {
     out.length = 0
-    this.#collect(this.#tenants.get(tenant), lon, lat, out)
+    this.#collect(tenant, this.#base.facts.tenant(tenant), lon, lat, out)
   }
 
   matchBeaconInto(tenant: string, kind: number, id: Uint8Array, offset: number, out: SlotList): void {
     out.length = 0
-    this.#collectBeacon(this.#tenants.get(tenant), kind, id, offset, out)
+    this.#collectBeacon(tenant, this.#base.facts.tenant(tenant), kind, id, offset, out)
   }
 
   matchBatchInto(tenant: string, columns: PingColumns, out: BatchHits): void {
-    const own = this.#tenants.get(tenant)
-    const { count, type, reason, lon, lat, beaconKind, beaconId } = columns
-    const { list, starts } = out
-    list.length = 0
+    const own = this.#base.facts.tenant(tenant)
+    const { count } = columns
+    out.list.length = 0
     out.matched = 0
-    for (let i = 0; i < count; i++) {
-      const start = list.length
-      starts[i] = start
-      if (reason[i] !== 0) continue
-      if (type[i] === LOCATION) this.#collect(own, lon[i] as number, lat[i] as number, list)
-      else this.#collectBeacon(own, beaconKind[i] as number, beaconId, i * LIMITS.beaconIdBytes, list)
-      if (list.length > start) out.matched++
-    }
-    starts[count] = list.length
-  }
-
-  #collect(own: number | undefined, lon: number, lat: number, out: SlotList): void {
-    const start = out.length
-    this.#pointSet = false
-    if (lat === 90 || lat === -90) {
-      this.#walkPole(EVERY_TENANT, lat, out)
-      if (own !== undefined) this.#walkPole(own, lat, out)
+    if (count < STAGED_FROM) {
+      for (let i = 0; i < count; i++) {
+        out.starts[i] = out.list.length
+        if (columns.reason[i] === 0) this.#collectPing(tenant, own, columns, i, out)
+      }
     } else {
-      this.#walk(EVERY_TENANT, lon, lat, out)
-      if (own !== undefined) this.#walk(own, lon, lat, out)
+      for (let from = 0; from < count; from += BLOCK)
+        this.#matchBlock(tenant, own, columns, from, Math.min(count, from + BLOCK), out)
     }
-    if (out.length - start > 1) sortUnique(out, start)
+    out.starts[count] = out.list.length
   }
 
-  #collectBeacon(own: number | undefined, kind: number, id: Uint8Array, offset: number, out: SlotList): void {
+  /** Pings `from` to `to - 1`: cells of all of them first, then what their cells say, ping by ping. */
+  #matchBlock(tenant: string, own: number, columns: PingColumns, from: number, to: number, out: BatchHits): void {
+    const { list } = out
+    const stages = this.#stages
+    stages.walk(columns, from, to, EVERY_TENANT, own)
+    for (let i = from; i < to; i++) {
+      const start = list.length
+      out.starts[i] = start
+      if (columns.reason[i] !== 0) continue
+      if (!stages.has(i - from)) {
+        this.#collectPing(tenant, own, columns, i, out)
+        continue
+      }
+      const sorted = stages.take(i - from, columns.lon[i], columns.lat[i], list)
+      if (this.#delta !== null) this.#addDelta(this.#delta, tenant, columns.lon[i], columns.lat[i], start, list)
+      if (list.length === start) continue
+      out.matched++
+      if (list.length - start > 1) this.#settle(start, sorted, list)
+    }
+  }
+
+  #collectPing(tenant: string, own: number, columns: PingColumns, i: number, out: BatchHits): void {
+    const { list } = out
+    const start = list.length
+    if (columns.type[i] === LOCATION) this.#collect(tenant, own, columns.lon[i], columns.lat[i], list)
+    else this.#collectBeacon(tenant, own, columns.beaconKind[i], columns.beaconId, i * LIMITS.beaconIdBytes, list)
+    if (list.length > start) out.matched++
+  }
+
+  #collect(tenant: string, own: number, lon: number, lat: number, out: SlotList): void {
     const start = out.length
-    this.#beacons.collect(EVERY_TENANT, kind, id, offset, out)
-    if (own !== undefined) this.#beacons.collect(own, kind, id, offset, out)
-    if (out.length - start > 1) sortUnique(out, start)
+    this.#base.collect(EVERY_TENANT, lon, lat, out)
+    const sorted = out.length
+    if (own > 0) this.#base.collect(own, lon, lat, out)
+    if (this.#delta !== null) this.#addDelta(this.#delta, tenant, lon, lat, start, out)
+    if (out.length - start > 1) this.#settle(start, sorted, out)
   }
 
-  #walk(root: number, x: number, y: number, out: SlotList): void {
-    const { first, boxes, child } = this.#trees
-    const stack = this.#stack
-    let depth = 1
-    stack[0] = root
-    while (depth > 0) {
-      const node = stack[--depth] as number
-      const end = first[node + 1] as number
-      for (let e = first[node] as number; e < end; e++) {
-        const at = e * 4
-        if (x < (boxes[at] as number) || x > (boxes[at + 2] as number)) continue
-        if (y < (boxes[at + 1] as number) || y > (boxes[at + 3] as number)) continue
-        const next = child[e] as number
-        if (next >= 0) stack[depth++] = next
-        else if (this.#holds(~next, x, y)) out.push(this.#parts.slot[~next] as number)
-      }
+  #collectBeacon(tenant: string, own: number, kind: number, id: Uint8Array, at: number, out: SlotList): void {
+    const start = out.length
+    this.#base.beacons.collect(EVERY_TENANT, kind, id, at, out)
+    if (own > 0) this.#base.beacons.collect(own, kind, id, at, out)
+    if (this.#delta !== null) {
+      this.#dropGone(this.#delta, start, out)
+      this.#delta.collectBeacon(tenant, kind, id, at, this.#base.size, out)
     }
+    // Regions come table by table, in no order.
+    if (out.length - start > 1) this.#settle(start, NO_ORDER, out)
   }
 
-  /** At a pole every longitude is the same point: only latitudes prune. */
-  #walkPole(root: number, lat: number, out: SlotList): void {
-    const { first, boxes, child } = this.#trees
-    const stack = this.#stack
-    let depth = 1
-    stack[0] = root
-    while (depth > 0) {
-      const node = stack[--depth] as number
-      const end = first[node + 1] as number
-      for (let e = first[node] as number; e < end; e++) {
-        if (lat < (boxes[e * 4 + 1] as number) || lat > (boxes[e * 4 + 3] as number)) continue
-        const next = child[e] as number
-        if (next >= 0) stack[depth++] = next
-        else if (this.#holdsPole(~next, lat)) out.push(this.#parts.slot[~next] as number)
-      }
-    }
+  #addDelta(delta: DeltaIndex, tenant: string, lon: number, lat: number, start: number, out: SlotList): void {
+    this.#dropGone(delta, start, out)
+    delta.collect(tenant, lon, lat, this.#base.size, out)
   }
 
-  #holds(part: number, lon: number, lat: number): boolean {
-    const shape = this.#parts.shape[part] as number
-    if (shape < 0) return this.#circleHolds(~shape, lon, lat)
-    const shift = this.#parts.shift[part] as number
-    return this.#polygons.holds(shape, shift === 0 ? lon : lon - shift, lat)
+  #dropGone(delta: DeltaIndex, start: number, out: SlotList): void {
+    if (delta.goneCount === 0) return
+    const { slots } = out
+    let kept = start
+    for (let i = start; i < out.length; i++) if (!delta.isGone(slots[i])) slots[kept++] = slots[i]
+    out.length = kept
   }
 
-  #holdsPole(part: number, lat: number): boolean {
-    const shape = this.#parts.shape[part] as number
-    return shape < 0 ? this.#circleHolds(~shape, 0, lat) : this.#polygons.holdsPole(shape, lat)
+  /** Hits from `start` on into their order: they ascend up to `sorted` and from there on, or not at all. */
+  #settle(start: number, sorted: number, out: SlotList): void {
+    const { size } = this.#base
+    if (this.#delta !== null && this.#delta.size > 0) sortMixedHits(out, start, size, this.#delta)
+    else if (sorted === NO_ORDER || (sorted > start && sorted < out.length)) sortHits(out, start)
+    else dropRepeats(out, start)
   }
-
-  #circleHolds(circle: number, lon: number, lat: number): boolean {
-    if (!this.#pointSet) {
-      this.#circles.setPoint(lon, lat)
-      this.#pointSet = true
-    }
-    return this.#circles.holds(circle, lon, lat)
-  }
-}
-
-/** Hits in one go are few; beyond this many an insertion sort is the slower one. */
-const INSERTION_SORT_MAX = 32
-
-/** Sorts the slots from `start` on and drops repeats: two parts of a fence may both hold a point. */
-function sortUnique(list: SlotList, start: number): void {
-  const { slots, length } = list
-  if (length - start > INSERTION_SORT_MAX) {
-    slots.subarray(start, length).sort()
-  } else {
-    for (let i = start + 1; i < length; i++) {
-      const slot = slots[i] as number
-      let j = i - 1
-      while (j >= start && (slots[j] as number) > slot) {
-        slots[j + 1] = slots[j] as number
-        j--
-      }
-      slots[j + 1] = slot
-    }
-  }
-  let kept = start + 1
-  for (let i = start + 1; i < length; i++) {
-    if (slots[i] !== slots[i - 1]) slots[kept++] = slots[i] as number
-  }
-  list.length = kept
 }

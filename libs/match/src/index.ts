@@ -1,2 +1,5 @@
-export { createFenceIndex, openFenceIndex } from './fence-index.ts'
-export { buffersOf, type PackedFences, packFences } from './packed-fences.ts'
+export { BaseIndex } from './base-index.ts'
+export { createFenceIndex, openFenceIndex, type PackedFences, packFences } from './fence-index.ts'
+export { faultOfImage, sealImage, stampOf } from './image.ts'
+export { type PackedDelta, packDelta } from './packed-delta.ts'
+export { createPacker, type Packer, type PackerOptions } from './packer.ts'

@@ -1,5 +1,4 @@
 // The packed index against its contract, and what only this index promises.
-import { serialize } from 'node:v8'
 import { SlotList } from '@fencepost/model'
 import { describe, expect, it } from 'vitest'
 import {
@@ -10,12 +9,23 @@ import {
   makePolygon,
   polygonShape,
 } from '../../model/contract/fence-index.ts'
-import { buffersOf, createFenceIndex, openFenceIndex, packFences } from '../src/index.ts'
+import { BaseIndex, createFenceIndex, openFenceIndex, packDelta, packFences } from '../src/index.ts'
 
 fenceIndexContract('createFenceIndex', createFenceIndex)
-fenceIndexContract('an index packed elsewhere', (fences) => {
-  const packed = packFences(fences)
-  return openFenceIndex(structuredClone(packed, { transfer: buffersOf(packed) }))
+fenceIndexContract('an index all of whose fences are in the delta', (fences) => {
+  const { base } = packFences([])
+  return openFenceIndex({ base, delta: packDelta(new BaseIndex(base).facts, fences, []) })
+})
+fenceIndexContract('an index half of whose fences are in the delta, and some of the base gone', (fences) => {
+  // Every second fence was edited since; what it was before lay everywhere.
+  const everywhere = circleShape(0, 0, 1_000_000)
+  const edited = fences.filter((_, i) => i % 2 === 0)
+  const { base } = packFences(
+    fences.map((fence, i) => (i % 2 === 0 ? { ...fence, shape: everywhere, version: 7 } : fence)),
+  )
+  const { facts } = new BaseIndex(base)
+  const gone = edited.map(({ id, tenant }) => facts.find(id, tenant))
+  return openFenceIndex({ base, delta: packDelta(facts, edited, gone) })
 })
 
 describe('createFenceIndex', () => {
@@ -71,40 +81,5 @@ describe('createFenceIndex', () => {
     expect(out.length).toBe(1)
     index.matchInto('acme', 0.75 / teeth, 0.999, out)
     expect(out.length).toBe(0)
-  })
-})
-
-describe('packFences', () => {
-  const SHAPES = [
-    circleShape(10, 20, 300),
-    polygonShape(makePolygon(Array.from({ length: 40 }, (_, i) => [Math.cos(i / 7), Math.sin(i / 7)]))),
-    beaconShape('ibeacon', new Array(16).fill(1)),
-  ]
-
-  /** Bytes of the message that carries so many fences, the buffers that change hands left out. */
-  function messageBytes(count: number): number {
-    const packed = packFences(
-      Array.from({ length: count }, (_, i) =>
-        makeFence(`fence-${i}`, SHAPES[i % SHAPES.length]!, ['acme', null][i % 2]),
-      ),
-    )
-    const buffers = buffersOf(packed)
-    const copied = serialize(packed).length
-    return copied - buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
-  }
-
-  it('leaves nothing to copy that grows with the fences', () => {
-    // Lengths are written with up to four bytes more.
-    expect(messageBytes(10_000) - messageBytes(100)).toBeLessThan(200)
-  })
-
-  it('gives every buffer once, none shared with anything else', () => {
-    const packed = packFences(SHAPES.map((shape, i) => makeFence(`fence-${i}`, shape)))
-    const buffers = buffersOf(packed)
-    expect(new Set(buffers).size).toBe(buffers.length)
-    structuredClone(packed, { transfer: buffers })
-    const views = [packed.circles, ...Object.values(packed).flatMap((table): unknown[] => Object.values(table))]
-    const left = views.filter((view) => ArrayBuffer.isView(view)).filter(({ byteLength }) => byteLength > 0)
-    expect(left).toEqual([])
   })
 })

@@ -35,13 +35,16 @@ export interface FenceIndex {
   /** Number of fences. */
   readonly size: number
   /**
-   * Fence by slot, without its shape: an index may keep that in a form of its own. Slots number the fences 0..size-1 in order of
-   * id (UTF-16 code units), then of tenant.
+   * Fence by slot, without its shape: an index may keep that in a form of its own. A slot stands for a fence in this index and no
+   * other.
    *
    * @throws RangeError for a slot that the index does not have
    */
   fence(slot: number): FenceFacts
-  /** Slots of the fences of `tenant` (and of every tenant) that hold the point, ascending, into `out`, replacing what it held. */
+  /**
+   * Slots of the fences of `tenant` (and of every tenant) that hold the point into `out`, replacing what it held: each once, in order
+   * of the fences' ids (UTF-16 code units), then of tenant.
+   */
   matchInto(tenant: string, lon: number, lat: number, out: SlotList): void
   /** The same for a beacon sighting; `id` holds the whole id of the kind at `offset`. */
   matchBeaconInto(tenant: string, kind: number, id: Uint8Array, offset: number, out: SlotList): void
@@ -66,7 +69,7 @@ export class SlotList {
   }
 }
 
-/** The hits of a batch: those of ping i are `list.slots[starts[i]] … list.slots[starts[i + 1] - 1]`, ascending. */
+/** The hits of a batch: those of ping i are `list.slots[starts[i]] … list.slots[starts[i + 1] - 1]`, in the order of `matchInto`. */
 export class BatchHits {
   readonly starts: Uint32Array
   readonly list: SlotList = new SlotList()

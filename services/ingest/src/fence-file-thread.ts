@@ -1,8 +1,8 @@
-// The thread behind fence-file.ts: one file in, the arrays of an index out. They change hands: the thread that serves copies nothing.
+// The thread behind fence-file.ts: one file in, an index out, in memory that threads share.
 import { readFileSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadFences } from '@fencepost/geo'
-import { buffersOf, packFences } from '@fencepost/match'
+import { packFences } from '@fencepost/match'
 import { type FenceFileAnswer, type FenceFileOrder, LOGGED_PROBLEMS } from './fence-file.ts'
 
 const { path, invalid } = workerData as FenceFileOrder
@@ -10,13 +10,13 @@ try {
   const { fences, problems } = loadFences(parse(readFileSync(path, 'utf8')), { invalid })
   const packed = packFences(fences)
   const named = problems.slice(0, LOGGED_PROBLEMS)
-  answer({ packed, problems: named, moreProblems: problems.length - named.length }, buffersOf(packed))
+  answer({ packed, problems: named, moreProblems: problems.length - named.length })
 } catch (error) {
   answer({ error: `${path}: ${error instanceof Error ? error.message : String(error)}` })
 }
 
-function answer(message: FenceFileAnswer, transfer: ArrayBuffer[] = []): void {
-  parentPort?.postMessage(message, transfer)
+function answer(message: FenceFileAnswer): void {
+  parentPort?.postMessage(message)
 }
 
 function parse(text: string): unknown {

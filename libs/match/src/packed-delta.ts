@@ -1,10 +1,12 @@
-// Fences as nothing but typed arrays: made in one thread, handed to another without a copy, opened there as an index.
+// What has changed since the base of an index: fences in an rbush, and the slots of the base that no longer count. Small, and made
+// anew as a whole at every change, so that readers see all of a change or nothing.
 import { circleBox, polygonBox } from '@fencepost/geo'
 import type { CircleShape, Fence, Polygon } from '@fencepost/model'
 import { type BeaconRegion, type PackedBeacons, packBeacons } from './beacon-table.ts'
 import { type BoxItem, type PackedTrees, packTrees } from './box-tree.ts'
 import { packCircles } from './circle-table.ts'
-import { type PackedFacts, packFacts } from './facts-table.ts'
+import { type PackedFacts, packFacts } from './delta-facts.ts'
+import { type FactsTable, inSlotOrder } from './facts-table.ts'
 import { type PackedPolygons, packPolygons } from './polygon-table.ts'
 
 /** What a tree leaf stands for: a circle, or one polygon of a fence seen from a longitude shifted by whole turns. */
@@ -16,8 +18,8 @@ export interface PackedParts {
   readonly shift: Int16Array
 }
 
-/** An index to be. A plain object for `structuredClone` and `postMessage`; only `tenants` grows outside `buffersOf`. */
-export interface PackedFences {
+/** The delta of an index as typed arrays in shared memory. A plain object for `postMessage`; only `tenants` is copied. */
+export interface PackedDelta {
   readonly facts: PackedFacts
   /** Tenants with fences of their own. Root and beacon tables of the i-th have number i + 1. */
   readonly tenants: readonly string[]
@@ -26,37 +28,67 @@ export interface PackedFences {
   readonly polygons: PackedPolygons
   readonly circles: Float64Array
   readonly beacons: PackedBeacons
+  /** Where each of its fences stands among the slots of the base: between two of them. */
+  readonly ranks: Float64Array
+  /** A bit for each slot of the base whose fence was removed or replaced. */
+  readonly gone: Uint8Array
+  /** How many they are. */
+  readonly goneCount: number
 }
 
-/** Root and beacon tables of every tenant's fences. */
-export const EVERY_TENANT = 0
-
-/** All the work of an index that grows with its fences, about 5 µs each. Takes what `createFenceIndex` takes. */
-export function packFences(fences: readonly Fence[]): PackedFences {
+/**
+ * The delta of `base` that adds `fences` (ids unique among what one tenant sees) and takes away the slots in `gone`: those of removed
+ * fences, and of edited ones, which are in `fences` anew. About 5 µs a fence.
+ */
+export function packDelta(base: FactsTable, fences: readonly Fence[], gone: Iterable<number>): PackedDelta {
   const sorted = [...fences].sort(inSlotOrder)
   const plan = new Plan()
   sorted.forEach((fence, slot) => {
     plan.add(fence, slot)
   })
   const tenants = [...plan.tenants.values()]
+  const bits = new Uint8Array((base.size + 7) >>> 3)
+  let goneCount = 0
+  for (const slot of gone) {
+    bits[slot >>> 3] |= 1 << (slot & 7)
+    goneCount++
+  }
+  const names = [...plan.tenants.keys()].filter((tenant) => tenant !== null)
   return {
-    facts: packFacts(sorted),
-    tenants: [...plan.tenants.keys()].filter((tenant) => tenant !== null),
-    trees: packTrees(tenants.map(({ items }) => items)),
-    parts: plan.parts(),
-    polygons: packPolygons(plan.polygons),
-    circles: packCircles(plan.circles),
-    beacons: packBeacons(tenants.map(({ beacons }) => beacons)),
+    facts: shared(packFacts(sorted)),
+    tenants: names,
+    trees: shared(packTrees(tenants.map(({ items }) => items))),
+    parts: shared(plan.parts()),
+    polygons: shared(packPolygons(plan.polygons)),
+    circles: sharedArray(packCircles(plan.circles)),
+    beacons: shared(packBeacons(tenants.map(({ beacons }) => beacons))),
+    ranks: sharedArray(ranksIn(base, sorted)),
+    gone: sharedArray(bits),
+    goneCount,
   }
 }
 
-/** The buffers of all its arrays, for the transfer list of `postMessage`: then the receiver copies nothing. */
-export function buffersOf(packed: PackedFences): ArrayBuffer[] {
-  const { facts, trees, parts, polygons, circles, beacons } = packed
-  return [facts, trees, parts, polygons, { circles }, beacons]
-    .flatMap((table): unknown[] => Object.values(table))
-    .filter(ArrayBuffer.isView)
-    .map(({ buffer }) => buffer as ArrayBuffer)
+/** Between the slots of the base, in their own order. */
+function ranksIn(base: FactsTable, sorted: readonly Fence[]): Float64Array {
+  return Float64Array.from(sorted, ({ id, tenant }, i) => base.place(id, tenant) - 1 + (i + 1) / (sorted.length + 1))
+}
+
+type Numbers = Uint8Array | Int16Array | Int32Array | Uint32Array | Float64Array
+
+/** The same with every array in memory that threads share. */
+function shared<T extends object>(table: T): T {
+  const entries = Object.entries(table).map(([name, value]) => [
+    name,
+    ArrayBuffer.isView(value) ? sharedArray(value as Numbers) : value,
+  ])
+  return Object.fromEntries(entries) as T
+}
+
+function sharedArray<T extends Numbers>(array: T): T {
+  const Type = array.constructor as new (buffer: SharedArrayBuffer) => T
+  const copy = new Type(new SharedArrayBuffer(array.byteLength))
+  copy.set(array)
+  return copy
 }
 
 /** What is gathered before the arrays can be sized. */
@@ -129,13 +161,4 @@ const SHIFT_SLACK_DEG = 1e-9
 
 function isInReach(minLon: number, maxLon: number, shift: number): boolean {
   return minLon + shift <= 180 && maxLon + shift >= -180
-}
-
-/** By id, then tenant, every tenant's first; plain comparison is by UTF-16 code units. */
-function inSlotOrder(a: Fence, b: Fence): number {
-  if (a.id !== b.id) return a.id < b.id ? -1 : 1
-  if (a.tenant === b.tenant) return 0
-  if (a.tenant === null) return -1
-  if (b.tenant === null) return 1
-  return a.tenant < b.tenant ? -1 : 1
 }

@@ -1,0 +1,127 @@
+// The immutable base of an index, opened on its block of memory: look-ups in cells, one ping or a whole batch, and exact tests.
+import type { SlotList } from '@fencepost/model'
+import { BEACON_SECTIONS, BeaconTable, beaconsFrom } from './beacon-table.ts'
+import {
+  HEAD_HEIGHT,
+  HEAD_LEVEL,
+  HEAD_NORTH,
+  HEAD_ROOTS,
+  HEAD_SOUTH,
+  HEAD_WIDTH,
+  HEAD_WORDS,
+  HEAD_X,
+  HEAD_Y,
+  INSIDE,
+  NODE_SHIFT,
+  TAG_SHIFT,
+  VALUE_MASK,
+  WHOLE,
+} from './cells.ts'
+import { FACTS_SECTIONS, FactsTable } from './facts-table.ts'
+import { cellEast, GRID_LEVELS, gridX, gridY } from './grid.ts'
+import { sectionsOf, wordsOf } from './image.ts'
+import { type RecordViews, viewsOf } from './records.ts'
+import { ShapeTests } from './shape-tests.ts'
+
+/** Sections before those of the facts. */
+const CELL_SECTIONS = 5
+
+export class BaseIndex {
+  /** Number of fences. */
+  readonly size: number
+  readonly facts: FactsTable
+  readonly beacons: BeaconTable
+  readonly records: RecordViews
+  /** Units of all records. */
+  readonly recordUnits: number
+  readonly tests: ShapeTests
+  readonly heads: Uint32Array
+  readonly roots: Uint32Array
+  readonly nodes: Uint32Array
+  readonly lists: Uint32Array
+
+  constructor(image: SharedArrayBuffer) {
+    const sections = sectionsOf(image)
+    this.heads = wordsOf(sections[0])
+    this.roots = wordsOf(sections[1])
+    this.nodes = wordsOf(sections[2])
+    this.lists = wordsOf(sections[3])
+    const { buffer, byteOffset, byteLength } = sections[4]
+    this.records = viewsOf(buffer, byteOffset, byteLength)
+    this.recordUnits = byteLength / 8
+    this.tests = new ShapeTests(this.records)
+    this.facts = new FactsTable(sections.slice(CELL_SECTIONS))
+    this.size = this.facts.size
+    const from = CELL_SECTIONS + FACTS_SECTIONS
+    this.beacons = new BeaconTable(beaconsFrom(sections.slice(from, from + BEACON_SECTIONS)))
+  }
+
+  /** Appends the slots of the fences of tenant `number` that hold the point, ascending, a fence of several parts perhaps twice in a row. */
+  collect(number: number, lon: number, lat: number, out: SlotList): void {
+    const head = number * HEAD_WORDS
+    const { heads } = this
+    if (lat >= 90 || lat <= -90) {
+      this.#collectPole(heads[head + (lat > 0 ? HEAD_NORTH : HEAD_SOUTH)], lat, out)
+      return
+    }
+    let level = heads[head + HEAD_LEVEL]
+    let down = GRID_LEVELS - level
+    const x = gridX(lon)
+    const y = gridY(lat)
+    const column = (x >>> down) - heads[head + HEAD_X]
+    const row = (y >>> down) - heads[head + HEAD_Y]
+    const width = heads[head + HEAD_WIDTH]
+    if (column < 0 || row < 0 || column >= width || row >= heads[head + HEAD_HEIGHT]) return
+    let entry = this.roots[heads[head + HEAD_ROOTS] + row * width + column]
+    const { nodes } = this
+    while (entry !== 0 && entry >>> TAG_SHIFT === 0) {
+      down -= 2
+      level += 2
+      entry = nodes[(entry << NODE_SHIFT) | (((y >>> down) & 3) << 2) | ((x >>> down) & 3)]
+    }
+    if (entry !== 0) this.take(entry, x, level, lon, lat, out)
+  }
+
+  /** Appends what the entry of the cell at `level` that column `x` of the last level is in says of the point. */
+  take(entry: number, x: number, level: number, lon: number, lat: number, out: SlotList): void {
+    const tag = entry >>> TAG_SHIFT
+    const value = entry & VALUE_MASK
+    if (tag === INSIDE) out.push(value)
+    else if (tag === WHOLE) {
+      if (this.tests.holds(value, lon, lat)) out.push(this.records.u32[2 * value + 1])
+    } else this.#takeList(value, x, level, lon, lat, out)
+  }
+
+  #takeList(list: number, x: number, level: number, lon: number, lat: number, out: SlotList): void {
+    const { lists, tests } = this
+    const { u32 } = this.records
+    let at = list + 1
+    for (let items = lists[list]; items > 0; items--) {
+      const item = lists[at++]
+      const tag = item >>> TAG_SHIFT
+      const value = item & VALUE_MASK
+      if (tag === INSIDE) out.push(value)
+      else if (tag === WHOLE) {
+        if (tests.holds(value, lon, lat)) out.push(u32[2 * value + 1])
+      } else {
+        const head = lists[at++]
+        const runs = head >>> 1
+        const east = cellEast(x >>> (GRID_LEVELS - level), level)
+        if (tests.holdsNear(value, lists, at, runs, head & 1, east, lon, lat)) out.push(u32[2 * value + 1])
+        at += runs
+      }
+    }
+  }
+
+  /** At a pole every longitude is the same point: what reaches it is in a list of its own. */
+  #collectPole(list: number, lat: number, out: SlotList): void {
+    if (list === 0) return
+    const { lists } = this
+    const end = list + lists[list - 1]
+    const start = out.length
+    for (let at = list; at < end; at++) {
+      if (this.tests.holdsPole(lists[at], lat)) out.push(this.records.u32[2 * lists[at] + 1])
+    }
+    out.slots.subarray(start, out.length).sort()
+  }
+}

@@ -1,0 +1,192 @@
+// The lists of an index (cells.ts): what a cell holds, by slot. Equal lists are written once.
+import { ENTRY_WORDS } from './cell-frame.ts'
+import { INSIDE, LIST, NEAR, TAG_SHIFT, VALUE_MASK, WHOLE } from './cells.ts'
+import { IntList, WordChunks } from './growing.ts'
+import { KIND_MASK, type RecordViews, RING_E7, RING_F64 } from './records.ts'
+
+/** Edges in one run: what the upper byte of a run holds, and one more. */
+const MAX_RUN = 256
+/** From here on sorting by a typed array is the faster way. */
+const MANY = 24
+
+export class ListStore {
+  readonly words = new WordChunks()
+  readonly #views: RecordViews
+  readonly #known = new Known(this.words)
+  /** Entries of the list at hand, by slot. */
+  #order = new Float64Array(64)
+  readonly #list = new IntList()
+
+  constructor(views: RecordViews) {
+    this.#views = views
+  }
+
+  /** The word that stands for the entries of a cell: nothing, one item, or a list. */
+  entryOf(entries: IntList, edges: IntList): number {
+    const list = this.#list
+    const items = this.#write(entries, edges)
+    if (items === 0) return 0
+    const only = list.data[1]
+    if (items === 1 && only >>> TAG_SHIFT !== NEAR) return only >>> 0
+    // Runs of edges are of one cell alone; everything else is worth looking for.
+    const shared = list.length === items + 1
+    const at = shared ? this.#known.find(list) : this.words.length
+    if (at < 0 || !shared) this.#append(list)
+    const start = at < 0 ? this.words.length - list.length : at
+    if (at < 0) this.#known.add(list, start)
+    if (start > VALUE_MASK) throw new RangeError(`the lists of an index take at most ${VALUE_MASK} words`)
+    return (start | (LIST << TAG_SHIFT)) >>> 0
+  }
+
+  /** A plain list of records; 0 if there are none, else one more than where it begins. */
+  addRecords(records: readonly number[]): number {
+    if (records.length === 0) return 0
+    const start = this.words.length
+    this.words.push(records.length)
+    for (const record of records) this.words.push(record)
+    return start + 1
+  }
+
+  #append({ data, length }: IntList): void {
+    for (let i = 0; i < length; i++) this.words.push(data[i])
+  }
+
+  /** Writes the list of the entries to `#list`; returns its number of items. */
+  #write(entries: IntList, edges: IntList): number {
+    const list = this.#list
+    list.length = 0
+    list.push(0)
+    const count = this.#sort(entries)
+    let items = 0
+    let last = -1
+    let lastInside = false
+    for (let i = 0; i < count; i++) {
+      const e = ENTRY_WORDS * (this.#order[i] % entries.length)
+      const ref = entries.data[e]
+      const slot = this.#slotOf(ref)
+      const tag = ref >>> TAG_SHIFT
+      // A fence that holds the whole cell by one of its parts comes first among them.
+      if (slot === last && lastInside) continue
+      last = slot
+      lastInside = tag === INSIDE
+      items++
+      if (tag !== NEAR) list.push(ref)
+      else this.#writeNear(ref & VALUE_MASK, edges, entries.data[e + 1], entries.data[e + 2])
+    }
+    list.data[0] = items
+    return items
+  }
+
+  #writeNear(record: number, edges: IntList, start: number, countAndOdd: number): void {
+    const list = this.#list
+    const kind = this.#views.u32[2 * record] & KIND_MASK
+    if (kind === RING_E7 || kind === RING_F64) {
+      list.push(record | (WHOLE << TAG_SHIFT))
+      return
+    }
+    list.push(record | (NEAR << TAG_SHIFT))
+    const head = list.length
+    list.push(0)
+    const end = start + (countAndOdd >>> 1)
+    let runs = 0
+    for (let e = start; e < end; ) {
+      const first = edges.data[e]
+      let more = 0
+      while (more + 1 < MAX_RUN && e + more + 1 < end && edges.data[e + more + 1] === first + more + 1) more++
+      list.push(first | (more << 24))
+      runs++
+      e += more + 1
+    }
+    list.data[head] = (runs << 1) | (countAndOdd & 1)
+  }
+
+  /** Puts the entries in order of slot, INSIDE first: `#order[i] % entries.length` is then the number of the i-th. */
+  #sort(entries: IntList): number {
+    const count = entries.length / ENTRY_WORDS
+    if (count > this.#order.length) this.#order = new Float64Array(count * 2)
+    const order = this.#order
+    for (let i = 0; i < count; i++) {
+      const ref = entries.data[ENTRY_WORDS * i]
+      const rank = 2 * this.#slotOf(ref) + (ref >>> TAG_SHIFT === INSIDE ? 0 : 1)
+      order[i] = rank * entries.length + i
+    }
+    if (count > MANY) {
+      order.subarray(0, count).sort()
+      return count
+    }
+    for (let i = 1; i < count; i++) {
+      const value = order[i]
+      let j = i - 1
+      for (; j >= 0 && order[j] > value; j--) order[j + 1] = order[j]
+      order[j + 1] = value
+    }
+    return count
+  }
+
+  #slotOf(ref: number): number {
+    const value = ref & VALUE_MASK
+    return ref >>> TAG_SHIFT === INSIDE ? value : this.#views.u32[2 * value + 1]
+  }
+}
+
+/** A hash table of lists that are written already, by their content. */
+class Known {
+  readonly #words: WordChunks
+  /** Where a list begins, plus one. */
+  #table = new Uint32Array(1 << 12)
+  #count = 0
+
+  constructor(words: WordChunks) {
+    this.#words = words
+  }
+
+  /** Where an equal list begins, or -1. */
+  find(list: IntList): number {
+    const mask = this.#table.length - 1
+    for (let i = hashOf(list) & mask; this.#table[i] !== 0; i = (i + 1) & mask) {
+      const at = this.#table[i] - 1
+      if (this.#equals(list, at)) return at
+    }
+    return -1
+  }
+
+  add(list: IntList, at: number): void {
+    if (2 * this.#count >= this.#table.length) this.#grow()
+    this.#place(hashOf(list), at)
+    this.#count++
+  }
+
+  #place(hash: number, at: number): void {
+    const mask = this.#table.length - 1
+    let i = hash & mask
+    while (this.#table[i] !== 0) i = (i + 1) & mask
+    this.#table[i] = at + 1
+  }
+
+  #equals({ data, length }: IntList, at: number): boolean {
+    for (let i = 0; i < length; i++) if (this.#words.get(at + i) !== data[i] >>> 0) return false
+    return true
+  }
+
+  #grow(): void {
+    const old = this.#table
+    this.#table = new Uint32Array(old.length * 4)
+    const list = new IntList()
+    for (const entry of old) {
+      if (entry === 0) continue
+      list.length = 0
+      const items = this.#words.get(entry - 1)
+      for (let i = 0; i <= items; i++) list.push(this.#words.get(entry - 1 + i))
+      this.#place(hashOf(list), entry - 1)
+    }
+  }
+}
+
+function hashOf({ data, length }: IntList): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < length; i++) {
+    hash = Math.imul(hash ^ data[i], 0x01000193)
+    hash ^= hash >>> 15
+  }
+  return (hash ^ (hash >>> 13)) >>> 0
+}

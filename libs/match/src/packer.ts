@@ -1,0 +1,228 @@
+// Gathers fences and makes the immutable base of an index of them: one block of memory. All the work that grows with fences is here.
+import { circleBox, polygonBox } from '@fencepost/geo'
+import type { Fence, FenceFacts, Polygon } from '@fencepost/model'
+import type { BaseIndex } from './base-index.ts'
+import { type BeaconRegion, beaconSources, packBeacons } from './beacon-table.ts'
+import { CellBuilder, type Placed } from './cell-builder.ts'
+import { inSlotOrder, packFacts } from './facts-table.ts'
+import { CELL_SLACK_DEG } from './grid.ts'
+import { DoubleList, IntList, type WordChunks } from './growing.ts'
+import { arraySource, makeImage, type SectionSource } from './image.ts'
+import { RecordWriter } from './record-writer.ts'
+import {
+  ALIAS,
+  ALIAS_UNITS,
+  CIRCLE,
+  E7,
+  KIND_MASK,
+  type RecordViews,
+  RING_E7,
+  RINGS_E7,
+  recordUnits,
+} from './records.ts'
+import { spatialOrder } from './spatial-order.ts'
+
+export interface PackerOptions {
+  /** Told now and then how far it is, from 0 to 1. */
+  readonly onProgress?: (share: number) => void
+}
+
+export interface Packer {
+  /** Copies the fence. Ids are unique among the fences that one tenant sees. */
+  add(fence: Fence): void
+  /** Copies every fence of a base but those of which `isGone` says so, without taking its shapes apart. */
+  addBase(base: BaseIndex, isGone: (slot: number) => boolean): void
+  /** The base of an index of all that was added. The packer is spent then. */
+  finish(): SharedArrayBuffer
+}
+
+/** Turns by which a shape is looked at from the other side of the antimeridian. */
+const TURNS = [-360, 360] as const
+/** A box moved by a turn is rounded; the exact test decides, so it may as well be a little larger. */
+const SHIFT_SLACK = 1e-9 / 360
+
+export function createPacker(options: PackerOptions = {}): Packer {
+  return new BasePacker(options)
+}
+
+class BasePacker implements Packer {
+  readonly #options: PackerOptions
+  /** Facts of the fences in the order they came. */
+  readonly #facts: FenceFacts[] = []
+  /** Records whose header says which fence they are of, in that order. */
+  readonly #writer = new RecordWriter()
+  readonly #beacons: { readonly shape: BeaconRegion['shape']; readonly number: number }[] = []
+
+  constructor(options: PackerOptions) {
+    this.#options = options
+  }
+
+  add(fence: Fence): void {
+    const { shape, ...facts } = fence
+    const number = this.#facts.length
+    this.#facts.push(facts)
+    if (shape.kind === 'beacon') this.#beacons.push({ shape, number })
+    else if (shape.kind === 'circle') this.#writer.circle(shape, number)
+    else for (const polygon of shape.polygons) this.#addPolygon(polygon, number)
+  }
+
+  addBase(base: BaseIndex, isGone: (slot: number) => boolean): void {
+    const numbers = new Int32Array(base.size).fill(-1)
+    for (let slot = 0; slot < base.size; slot++) {
+      if (isGone(slot)) continue
+      numbers[slot] = this.#facts.length
+      this.#facts.push(base.facts.of(slot))
+    }
+    const { records } = base
+    let last = 0
+    for (let at = 0; at < base.recordUnits; at += recordUnits(records, at)) {
+      const number = numbers[records.u32[2 * at + 1]]
+      if (number < 0) continue
+      const copy = this.#writer.copy(records, at, number)
+      if (kindOf(records, at) === ALIAS) this.#writer.views.u32[2 * copy + 2] = last
+      else last = copy
+    }
+    base.beacons.forEachRegion((shape, slot) => {
+      if (numbers[slot] >= 0) this.#beacons.push({ shape, number: numbers[slot] })
+    })
+  }
+
+  finish(): SharedArrayBuffer {
+    const facts = this.#facts
+    const bySlot = slotOrder(facts)
+    const slots = new Uint32Array(facts.length)
+    bySlot.forEach((number, slot) => {
+      slots[number] = slot
+    })
+    const tenants = [...new Set(facts.map(({ tenant }) => tenant))].filter((tenant) => tenant !== null)
+    tenants.sort((a, b) => (a < b ? -1 : 1))
+    const groups = new Map<string | null, Group>()
+    for (const tenant of [null, ...tenants]) groups.set(tenant, { records: new IntList(), regions: [] })
+    const groupOf = (number: number): Group => groups.get(facts[number].tenant) as Group
+    const { views, length } = this.#writer
+    for (let at = 0; at < length; at += recordUnits(views, at)) {
+      if (kindOf(views, at) !== ALIAS) groupOf(views.u32[2 * at + 1]).records.push(at)
+    }
+    for (const { shape, number } of this.#beacons) groupOf(number).regions.push({ shape, slot: slots[number] })
+
+    const final = new RecordWriter(length + 1)
+    const placed = [...groups.values()].map(({ records }) => place(records, this.#writer, final, slots))
+    const cells = new CellBuilder(final.views)
+    placed.forEach((shapes, i) => {
+      cells.add(shapes)
+      this.#options.onProgress?.((i + 1) / placed.length)
+    })
+    return makeImage([
+      arraySource(Uint32Array.from(cells.heads)),
+      wordsSource(cells.roots),
+      wordsSource(cells.nodes),
+      wordsSource(cells.lists.words),
+      arraySource(final.views.f64.subarray(0, final.length)),
+      ...packFacts(facts.length, (slot) => facts[bySlot[slot]], tenants),
+      ...beaconSources(packBeacons([...groups.values()].map(({ regions }) => regions))),
+    ])
+  }
+
+  #addPolygon(polygon: Polygon, number: number): void {
+    const { minLon, maxLon } = polygonBox(polygon)
+    const record = this.#writer.polygon(polygon, number)
+    // A polygon round a pole is written out past ±180 already and is asked without a shift.
+    if (polygon.polar === true) return
+    for (const shift of TURNS) if (isInReach(minLon, maxLon, shift)) this.#writer.alias(record, shift, number)
+  }
+}
+
+/** What one tenant has. */
+interface Group {
+  /** Where its records begin; an alias follows what it stands for and is not named. */
+  readonly records: IntList
+  readonly regions: BeaconRegion[]
+}
+
+/** Copies a tenant's records to `final` in spatial order, with the slot of their fence, and says what the cells need of them. */
+function place(records: IntList, staged: RecordWriter, final: RecordWriter, slots: Uint32Array): Placed {
+  const { views } = staged
+  const boxes = Array.from({ length: 4 }, () => new Float64Array(records.length))
+  for (let i = 0; i < records.length; i++) {
+    boxOf(views, records.data[i]).forEach((value, side) => {
+      boxes[side][i] = value
+    })
+  }
+  const [minLon, minLat, maxLon, maxLat] = boxes
+  const order = spatialOrder(
+    minLon.map((west, i) => (west + maxLon[i]) / 2),
+    minLat.map((south, i) => (south + maxLat[i]) / 2),
+  )
+  const placed = { records: new IntList(), boxes: new DoubleList(), north: [] as number[], south: [] as number[] }
+  const add = (record: number, i: number, shift: number): void => {
+    const slack = CELL_SLACK_DEG + Math.abs(shift) * SHIFT_SLACK
+    placed.records.push(record)
+    placed.boxes.push(Math.max(-180, minLon[i] + shift - slack))
+    placed.boxes.push(Math.max(-90, minLat[i] - slack))
+    placed.boxes.push(Math.min(180, maxLon[i] + shift + slack))
+    placed.boxes.push(Math.min(90, maxLat[i] + slack))
+  }
+  for (const i of order) {
+    const from = records.data[i]
+    const slot = slots[views.u32[2 * from + 1]]
+    const record = final.copy(views, from, slot)
+    if (maxLat[i] >= 90) placed.north.push(record)
+    if (minLat[i] <= -90) placed.south.push(record)
+    if (isInReach(minLon[i], maxLon[i], 0)) add(record, i, 0)
+    if (kindOf(views, from) === CIRCLE) {
+      const spansAll = maxLon[i] - minLon[i] >= 360
+      for (const turn of TURNS) if (!spansAll && isInReach(minLon[i], maxLon[i], turn)) add(record, i, turn)
+      continue
+    }
+    for (
+      let at = from + recordUnits(views, from);
+      at < staged.length && kindOf(views, at) === ALIAS;
+      at += ALIAS_UNITS
+    ) {
+      const shift = views.i32[2 * at + 3]
+      add(final.alias(record, shift, slot), i, shift)
+    }
+  }
+  return placed
+}
+
+function boxOf(views: RecordViews, at: number): [number, number, number, number] {
+  const { i32, f64 } = views
+  const kind = kindOf(views, at)
+  if (kind === CIRCLE) {
+    const { minLon, minLat, maxLon, maxLat } = circleBox({
+      kind: 'circle',
+      lon: f64[at + 1],
+      lat: f64[at + 2],
+      radiusM: f64[at + 3],
+    })
+    return [minLon, minLat, maxLon, maxLat]
+  }
+  const isE7 = kind === RING_E7 || kind === RINGS_E7
+  const side = (i: number): number => (isE7 ? i32[2 * at + 2 + i] / E7 : f64[at + 1 + i])
+  return [side(0), side(1), side(2), side(3)]
+}
+
+/** Numbers of the fences in the order of slots. Files and bases are mostly in it already. */
+function slotOrder(facts: readonly FenceFacts[]): Uint32Array {
+  const order = Uint32Array.from(facts, (_, i) => i)
+  const isSorted = facts.every((fence, i) => i === 0 || inSlotOrder(facts[i - 1], fence) <= 0)
+  return isSorted ? order : order.sort((a, b) => inSlotOrder(facts[a], facts[b]))
+}
+
+function wordsSource(words: WordChunks): SectionSource {
+  return {
+    bytes: words.length * 4,
+    write(target) {
+      words.drainInto(new Uint32Array(target.buffer, target.byteOffset, target.byteLength / 4))
+    },
+  }
+}
+
+function kindOf({ u32 }: RecordViews, at: number): number {
+  return u32[2 * at] & KIND_MASK
+}
+
+function isInReach(minLon: number, maxLon: number, shift: number): boolean {
+  return minLon + shift <= 180 && maxLon + shift >= -180
+}

@@ -1,0 +1,257 @@
+// The exact answer to “does this record hold the point?”, boundary included, over the records of an index.
+import { circleHolds } from './circle-plane.ts'
+import { CROSSES, meet, meetPath, ON, turn } from './crossings.ts'
+import {
+  ALIAS,
+  CIRCLE,
+  E7,
+  firstElementOf,
+  KIND_MASK,
+  NORTH,
+  type RecordViews,
+  RING_E7,
+  RING_E7_VERTICES,
+  RING_F64,
+  RINGS_E7,
+  ringEndsOf,
+  SOUTH,
+  VERTICES_SHIFT,
+} from './records.ts'
+
+/** No E7 latitude: what a ping off the E7 grid is compared with. */
+const NO_VALUE = -0x80000000
+/** Far above what rounding to E7 and back moves a point, in units of 1e-7 degrees. */
+const E7_DOUBT = 4e-6
+
+export class ShapeTests {
+  readonly #u32: Uint32Array
+  readonly #i32: Int32Array
+  readonly #f32: Float32Array
+  readonly #f64: Float64Array
+  /** The point at hand in units of 1e-7 degrees, set by `#place`; whole numbers so that v > lon is the same as e7(v) > x. */
+  #lon = Number.NaN
+  #lat = Number.NaN
+  #lonE7 = 0
+  #latE7 = 0
+  /** Greatest whole number not above it. */
+  #x = 0
+  #y = 0
+  /** Least whole number not below it. */
+  #xUp = 0
+  /** The latitude itself if it is on the grid. */
+  #yOn = NO_VALUE
+
+  constructor({ u32, i32, f32, f64 }: RecordViews) {
+    this.#u32 = u32
+    this.#i32 = i32
+    this.#f32 = f32
+    this.#f64 = f64
+  }
+
+  /** Does the circle or polygon at `record` hold the point? For a polygon of many rings or vertices this walks all of them. */
+  holds(record: number, lon: number, lat: number): boolean {
+    switch (this.#u32[2 * record] & KIND_MASK) {
+      case CIRCLE:
+        return this.#circle(record, lon, lat)
+      case RING_E7:
+        return this.#ringE7(record, lon, lat)
+      case RING_F64:
+        return this.#ringF64(record, lon, lat)
+      case ALIAS:
+        return this.holds(this.#u32[2 * record + 2], lon - this.#i32[2 * record + 3], lat)
+      default:
+        return this.#rings(record, lon, lat)
+    }
+  }
+
+  /** Does it hold the north (lat 90) or the south pole (lat -90)? Every longitude is the same point there. */
+  holdsPole(record: number, lat: number): boolean {
+    const kind = this.#u32[2 * record] & KIND_MASK
+    if (kind === ALIAS) return this.holdsPole(this.#u32[2 * record + 2], lat)
+    if (kind >= RINGS_E7) {
+      const poles = this.#u32[ringEndsOf(this.#u32, record) - 1]
+      if ((poles & (lat > 0 ? NORTH : SOUTH)) !== 0) return true
+    }
+    return this.holds(record, 0, lat)
+  }
+
+  /**
+   * The same as `holds` for a point filed in a cell, from the edges that come near the cell alone. `runs` runs of them begin at
+   * `words[at]`: the vertex an edge starts from, or-ed with the number of edges less one << 24. `east` is the cell's `cellEast`, `odd`
+   * the constant of the cell.
+   */
+  holdsNear(
+    record: number,
+    words: Uint32Array | Int32Array,
+    at: number,
+    runs: number,
+    odd: number,
+    east: number,
+    lon: number,
+    lat: number,
+  ): boolean {
+    let rec = record
+    if ((this.#u32[2 * rec] & KIND_MASK) === ALIAS) {
+      const shift = this.#i32[2 * rec + 3]
+      rec = this.#u32[2 * rec + 2]
+      lon -= shift
+      east -= shift
+    }
+    const kind = this.#u32[2 * rec] & KIND_MASK
+    const isE7 = kind === RING_E7 || kind === RINGS_E7
+    const values = isE7 ? this.#i32 : this.#f64
+    const scale = isE7 ? E7 : 1
+    const first = firstElementOf(this.#u32, rec)
+    const wrapsAt = kind < RINGS_E7 ? this.#u32[2 * rec] >>> VERTICES_SHIFT : 0
+    let parity = odd
+    for (let r = 0; r < runs; r++) {
+      const run = words[at + r]
+      const start = run & 0xffffff
+      const count = (run >>> 24) + 1
+      let i = first + 2 * start
+      let ax = values[i] / scale
+      let ay = values[i + 1] / scale
+      for (let k = 1; k <= count; k++) {
+        i = start + k === wrapsAt ? first : i + 2
+        const bx = values[i] / scale
+        const by = values[i + 1] / scale
+        const met = meetPath(ax, ay, bx, by, lon, lat, east)
+        if (met === ON) return true
+        parity ^= met
+        ax = bx
+        ay = by
+      }
+    }
+    return parity === 1
+  }
+
+  #circle(record: number, lon: number, lat: number): boolean {
+    const f64 = this.#f64
+    const f32 = this.#f32
+    let dLon = lon - f64[record + 1]
+    if (dLon > 180) dLon -= 360
+    else if (dLon < -180) dLon += 360
+    const dLat = lat - f64[record + 2]
+    const radiusM = f64[record + 3]
+    const at = 2 * record + 8
+    const x = f32[at] * (1 - f32[at + 2] * dLat) * dLon
+    const y = f32[at + 1] * dLat
+    const d2 = x * x + y * y
+    const r2 = radiusM * radiusM
+    const slack = f32[at + 3]
+    if (d2 <= r2 * (1 - slack)) return true
+    if (d2 > r2 * (1 + slack)) return false
+    return circleHolds(f64[record + 1], f64[record + 2], radiusM, lon, lat)
+  }
+
+  /** Whole numbers decide all but whether an edge that spans the point has it on its left; that is a determinant far from 0. */
+  #ringE7(record: number, lon: number, lat: number): boolean {
+    const i32 = this.#i32
+    if (lon !== this.#lon || lat !== this.#lat) this.#place(lon, lat)
+    const x = this.#x
+    const y = this.#y
+    const xUp = this.#xUp
+    const yOn = this.#yOn
+    const box = 2 * record + 2
+    if (i32[box] > x || i32[box + 1] > y || i32[box + 2] < xUp || i32[box + 3] < y) return false
+    const first = 2 * (record + RING_E7_VERTICES)
+    const end = first + 2 * (this.#u32[2 * record] >>> VERTICES_SHIFT)
+    let inside = false
+    let previous = end - 2
+    let wasAbove = i32[previous + 1] > y
+    for (let i = first; i < end; i += 2) {
+      const by = i32[i + 1]
+      if (by === yOn) return this.#ringExactly(record, RING_E7, lon, lat)
+      const above = by > y
+      if (above !== wasAbove) {
+        const ax = i32[previous]
+        const bx = i32[i]
+        if (ax > x && bx > x) inside = !inside
+        else if (ax >= xUp || bx >= xUp) {
+          const ay = i32[previous + 1]
+          const dx = bx - ax
+          const dy = by - ay
+          const det = dx * (this.#latE7 - ay) - dy * (this.#lonE7 - ax)
+          if (Math.abs(det) <= E7_DOUBT * (Math.abs(dx) + Math.abs(dy))) {
+            const turned = turn(ax / E7, ay / E7, bx / E7, by / E7, lon, lat)
+            if (turned === 0) return true
+            if (turned > 0 === above) inside = !inside
+          } else if (det > 0 === above) inside = !inside
+        }
+      }
+      wasAbove = above
+      previous = i
+    }
+    return inside
+  }
+
+  #place(lon: number, lat: number): void {
+    this.#lon = lon
+    this.#lat = lat
+    this.#lonE7 = lon * E7
+    this.#latE7 = lat * E7
+    const x = Math.round(this.#lonE7)
+    const xValue = x / E7
+    this.#x = xValue <= lon ? x : x - 1
+    this.#xUp = xValue >= lon ? x : x + 1
+    const y = Math.round(this.#latE7)
+    const yValue = y / E7
+    this.#y = yValue <= lat ? y : y - 1
+    this.#yOn = yValue === lat ? y : NO_VALUE
+  }
+
+  #ringF64(record: number, lon: number, lat: number): boolean {
+    const f64 = this.#f64
+    const box = record + 1
+    if (f64[box] > lon || f64[box + 1] > lat || f64[box + 2] < lon || f64[box + 3] < lat) return false
+    return this.#ringExactly(record, RING_F64, lon, lat)
+  }
+
+  #ringExactly(record: number, kind: number, lon: number, lat: number): boolean {
+    const values = kind === RING_E7 ? this.#i32 : this.#f64
+    const scale = kind === RING_E7 ? E7 : 1
+    const first = firstElementOf(this.#u32, record)
+    const end = first + 2 * (this.#u32[2 * record] >>> VERTICES_SHIFT)
+    let ax = values[end - 2] / scale
+    let ay = values[end - 1] / scale
+    let crossings = 0
+    for (let i = first; i < end; i += 2) {
+      const bx = values[i] / scale
+      const by = values[i + 1] / scale
+      const met = meet(ax, ay, bx, by, lon, lat)
+      if (met === ON) return true
+      if (met === CROSSES) crossings++
+      ax = bx
+      ay = by
+    }
+    return (crossings & 1) === 1
+  }
+
+  #rings(record: number, lon: number, lat: number): boolean {
+    const kind = this.#u32[2 * record] & KIND_MASK
+    const values = kind === RINGS_E7 ? this.#i32 : this.#f64
+    const scale = kind === RINGS_E7 ? E7 : 1
+    const ends = ringEndsOf(this.#u32, record)
+    const rings = this.#u32[ends - 2]
+    const first = firstElementOf(this.#u32, record)
+    let crossings = 0
+    let start = first
+    for (let r = 0; r < rings; r++) {
+      const end = first + 2 * this.#u32[ends + r]
+      for (let i = start; i < end - 2; i += 2) {
+        const met = meet(
+          values[i] / scale,
+          values[i + 1] / scale,
+          values[i + 2] / scale,
+          values[i + 3] / scale,
+          lon,
+          lat,
+        )
+        if (met === ON) return true
+        if (met === CROSSES) crossings++
+      }
+      start = end
+    }
+    return (crossings & 1) === 1
+  }
+}
