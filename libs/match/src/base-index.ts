@@ -104,11 +104,9 @@ export class BaseIndex {
       else if (tag === WHOLE) {
         if (tests.holds(value, lon, lat)) out.push(u32[2 * value + 1])
       } else {
-        const head = lists[at++]
-        const runs = head >>> 1
         const east = cellEast(x >>> (GRID_LEVELS - level), level)
-        if (tests.holdsNear(value, lists, at, runs, head & 1, east, lon, lat)) out.push(u32[2 * value + 1])
-        at += runs
+        if (tests.holdsNear(value, lists, at, east, lon, lat)) out.push(u32[2 * value + 1])
+        at += 1 + (lists[at] >>> 1)
       }
     }
   }

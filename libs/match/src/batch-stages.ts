@@ -12,6 +12,7 @@ import {
   HEAD_Y,
   INSIDE,
   LIST,
+  NEAR,
   NODE_SHIFT,
   TAG_SHIFT,
   VALUE_MASK,
@@ -30,23 +31,24 @@ class Entries {
   readonly down = new Uint8Array(BLOCK)
 }
 
+/** The entries of a tenant without cells. */
+const NOTHING = new Uint32Array(BLOCK)
+
 export class BatchStages {
   readonly #base: BaseIndex
   readonly #x = new Int32Array(BLOCK)
   readonly #y = new Int32Array(BLOCK)
   /** 1 = a location away from the poles, which the stages are for. */
-  readonly #staged = new Uint8Array(BLOCK)
+  readonly staged: Uint8Array = new Uint8Array(BLOCK)
   readonly #every = new Entries()
   readonly #own = new Entries()
-  #hasEvery = false
-  #hasOwn = false
   readonly #active = new Uint8Array(BLOCK)
   readonly #next = new Uint8Array(BLOCK)
-  /** Items of the cells, ping by ping; a ping's begin at `#first`, those of its own tenant at `#middle`. */
+  /** Items of the cells, ping by ping: those of ping k are `first[k]` to `first[k + 1] - 1`, of its own tenant from `#middle[k]` on. */
   readonly #items = new IntList(1024)
   /** Where in the lists the runs of an item begin. */
   readonly #runs = new IntList(1024)
-  readonly #first = new Uint32Array(BLOCK + 1)
+  readonly first: Uint32Array = new Uint32Array(BLOCK + 1)
   readonly #middle = new Uint32Array(BLOCK)
   /** What was loaded ahead; summed up so that it is not left out. */
   ahead = 0
@@ -55,48 +57,53 @@ export class BatchStages {
     this.#base = base
   }
 
-  /** Was ping k of the block taken through the stages? */
-  has(k: number): boolean {
-    return this.#staged[k] === 1
-  }
-
   /** Takes pings `from` to `to - 1` down to their cells and loads what those name. */
   walk(columns: PingColumns, from: number, to: number, every: number, own: number): void {
     const { lon, lat, type, reason } = columns
     const { heads } = this.#base
+    const { staged } = this
+    const xs = this.#x
+    const ys = this.#y
+    const active = this.#active
     const count = to - from
-    let active = 0
+    let locations = 0
     for (let k = 0; k < count; k++) {
       const i = from + k
       const y = lat[i]
-      const staged = reason[i] === 0 && type[i] === LOCATION && y < 90 && y > -90
-      this.#staged[k] = staged ? 1 : 0
-      if (!staged) continue
-      this.#x[k] = gridX(lon[i])
-      this.#y[k] = gridY(y)
-      this.#active[active++] = k
+      if (reason[i] !== 0 || type[i] !== LOCATION || y >= 90 || y <= -90) {
+        staged[k] = 0
+        continue
+      }
+      staged[k] = 1
+      xs[k] = gridX(lon[i])
+      ys[k] = gridY(y)
+      active[locations++] = k
     }
-    this.#hasEvery = heads[every * HEAD_WORDS + HEAD_WIDTH] > 0
-    this.#hasOwn = own > 0 && heads[own * HEAD_WORDS + HEAD_WIDTH] > 0
-    if (this.#hasEvery) this.#descend(every * HEAD_WORDS, active, this.#every)
-    if (this.#hasOwn) this.#descend(own * HEAD_WORDS, active, this.#own)
-    this.#expand(count)
+    const everyHead = every * HEAD_WORDS
+    const ownHead = own * HEAD_WORDS
+    const hasEvery = heads[everyHead + HEAD_WIDTH] > 0
+    const hasOwn = own > 0 && heads[ownHead + HEAD_WIDTH] > 0
+    if (hasEvery) this.#descend(everyHead, locations, this.#every)
+    if (hasOwn) this.#descend(ownHead, locations, this.#own)
+    this.#expand(count, hasEvery ? this.#every.entry : NOTHING, hasOwn ? this.#own.entry : NOTHING)
     this.#loadAhead()
   }
 
   /** Appends the hits of ping k; returns how long the list was after those of every tenant's fences. */
   take(k: number, lon: number, lat: number, out: SlotList): number {
     const middle = this.#middle[k]
-    this.#test(this.#first[k], middle, k, this.#every, lon, lat, out)
+    if (this.first[k] < middle) this.#test(this.first[k], middle, k, this.#every, lon, lat, out)
     const sorted = out.length
-    this.#test(middle, this.#first[k + 1], k, this.#own, lon, lat, out)
+    if (middle < this.first[k + 1]) this.#test(middle, this.first[k + 1], k, this.#own, lon, lat, out)
     return sorted
   }
 
-  #descend(head: number, active: number, found: Entries): void {
+  #descend(head: number, locations: number, found: Entries): void {
     const { heads, roots, nodes } = this.#base
     const xs = this.#x
     const ys = this.#y
+    const active = this.#active
+    const next = this.#next
     const { entry, down } = found
     const left = heads[head + HEAD_X]
     const bottom = heads[head + HEAD_Y]
@@ -104,10 +111,9 @@ export class BatchStages {
     const height = heads[head + HEAD_HEIGHT]
     const first = heads[head + HEAD_ROOTS]
     let shift = GRID_LEVELS - heads[head + HEAD_LEVEL]
-    const next = this.#next
     let more = 0
-    for (let a = 0; a < active; a++) {
-      const k = this.#active[a]
+    for (let a = 0; a < locations; a++) {
+      const k = active[a]
       const column = (xs[k] >>> shift) - left
       const row = (ys[k] >>> shift) - bottom
       const e = column >>> 0 < width && row >>> 0 < height ? roots[first + row * width + column] : 0
@@ -132,35 +138,30 @@ export class BatchStages {
   }
 
   /** Writes the items of all cells one behind the other. */
-  #expand(count: number): void {
+  #expand(count: number, every: Uint32Array, own: Uint32Array): void {
+    const { staged, first } = this
+    const middle = this.#middle
     const items = this.#items
-    const runs = this.#runs
     items.length = 0
-    runs.length = 0
-    if (this.#hasEvery) this.#loadLists(count, this.#every)
-    if (this.#hasOwn) this.#loadLists(count, this.#own)
-    for (let k = 0; k < count; k++) {
-      this.#first[k] = items.length
-      if (this.#staged[k] === 1 && this.#hasEvery) this.#expandEntry(this.#every.entry[k])
-      this.#middle[k] = items.length
-      if (this.#staged[k] === 1 && this.#hasOwn) this.#expandEntry(this.#own.entry[k])
-    }
-    this.#first[count] = items.length
-  }
-
-  /** Touches the lists of the cells. */
-  #loadLists(count: number, { entry }: Entries): void {
-    const { lists } = this.#base
+    this.#runs.length = 0
     let sum = 0
+    const { lists } = this.#base
     for (let k = 0; k < count; k++) {
-      const e = entry[k]
-      if (e >>> TAG_SHIFT === LIST) sum += lists[e & VALUE_MASK]
+      // The lists first: no load waits for what another list says.
+      if (every[k] >>> TAG_SHIFT === LIST) sum += lists[every[k] & VALUE_MASK]
+      if (own[k] >>> TAG_SHIFT === LIST) sum += lists[own[k] & VALUE_MASK]
     }
     this.ahead = sum | 0
+    for (let k = 0; k < count; k++) {
+      first[k] = items.length
+      if (staged[k] === 1 && every[k] !== 0) this.#expandEntry(every[k])
+      middle[k] = items.length
+      if (staged[k] === 1 && own[k] !== 0) this.#expandEntry(own[k])
+    }
+    first[count] = items.length
   }
 
   #expandEntry(entry: number): void {
-    if (entry === 0) return
     const items = this.#items
     const runs = this.#runs
     if (entry >>> TAG_SHIFT !== LIST) {
@@ -174,7 +175,7 @@ export class BatchStages {
       const item = lists[at++]
       items.push(item)
       runs.push(at)
-      if (item >>> TAG_SHIFT === LIST) at += 1 + (lists[at] >>> 1) // NEAR: its head and runs
+      if (item >>> TAG_SHIFT === NEAR) at += 1 + (lists[at] >>> 1)
     }
   }
 
@@ -193,8 +194,9 @@ export class BatchStages {
   #test(from: number, to: number, k: number, { down }: Entries, lon: number, lat: number, out: SlotList): void {
     const { lists, tests } = this.#base
     const { u32 } = this.#base.records
+    const { data } = this.#items
     for (let i = from; i < to; i++) {
-      const item = this.#items.data[i]
+      const item = data[i]
       const tag = item >>> TAG_SHIFT
       const value = item & VALUE_MASK
       if (tag === INSIDE) out.push(value)
@@ -202,9 +204,8 @@ export class BatchStages {
         if (tests.holds(value, lon, lat)) out.push(u32[2 * value + 1])
       } else {
         const at = this.#runs.data[i]
-        const head = lists[at]
         const east = cellEast(this.#x[k] >>> down[k], GRID_LEVELS - down[k])
-        if (tests.holdsNear(value, lists, at + 1, head >>> 1, head & 1, east, lon, lat)) out.push(u32[2 * value + 1])
+        if (tests.holdsNear(value, lists, at, east, lon, lat)) out.push(u32[2 * value + 1])
       }
     }
   }

@@ -23,7 +23,16 @@ import {
 import { GRID_LEVELS, gridX, gridY } from './grid.ts'
 import { type DoubleList, IntList, WordChunks } from './growing.ts'
 import { ListStore } from './list-store.ts'
-import { CIRCLE, FINEST_MASK, FINEST_SHIFT, KIND_MASK, type RecordViews, RINGS_E7, VERTICES_SHIFT } from './records.ts'
+import {
+  CIRCLE,
+  FINEST_MASK,
+  FINEST_SHIFT,
+  isWholeRing,
+  KIND_MASK,
+  type RecordViews,
+  RINGS_E7,
+  VERTICES_SHIFT,
+} from './records.ts'
 import { ShapeTests } from './shape-tests.ts'
 
 /** What one tenant's shapes are built into: each with its box in degrees, as the grid sees it (within ±180). */
@@ -133,11 +142,9 @@ export class CellBuilder {
   /** Takes one staged shape as an entry of a root cell. */
   #enter(staged: Staged, i: number, x: number, y: number, grid: Grid, entries: IntList, edges: IntList): void {
     const at = ENTRY_WORDS * staged.order[i]
-    const [ref, start, countAndOdd] = [
-      staged.entries.data[at],
-      staged.entries.data[at + 1],
-      staged.entries.data[at + 2],
-    ]
+    const ref = staged.entries.data[at]
+    const start = staged.entries.data[at + 1]
+    const countAndOdd = staged.entries.data[at + 2]
     if (start !== NOT_YET) {
       const copied = edges.length
       for (let e = 0; e < countAndOdd >>> 1; e++) edges.push(staged.edges.data[start + e])
@@ -153,6 +160,10 @@ export class CellBuilder {
     }
     const start = edges.length
     const count = this.#sorter.allEdges(record, edges)
+    if (isWholeRing(this.#views.u32, record)) {
+      appendEntry(entries, record | (NEAR << TAG_SHIFT), start, count << 1)
+      return
+    }
     const truth = (lon: number, lat: number): boolean => this.#tests.holds(record, lon, lat)
     const odd = this.#sorter.constantOf(record, edges, start, count, x, y, level, truth)
     if (odd < 0) appendEntry(entries, record | (WHOLE << TAG_SHIFT), 0, 0)

@@ -2,13 +2,15 @@
 import { chordBounds, toEcefInto } from '@fencepost/geo'
 import { appendEntry, ENTRY_WORDS, type Frame, PARTS, SIDE } from './cell-frame.ts'
 import { INSIDE, TAG_SHIFT, VALUE_MASK, WHOLE } from './cells.ts'
-import { CELL_SLACK_DEG, cellEast, cellSouth, cellWest } from './grid.ts'
+import { ON } from './crossings.ts'
+import { CELL_SLACK_DEG, CELL_WIDTHS, cellEast, cellSouth, cellWest } from './grid.ts'
 import { IntList } from './growing.ts'
 import {
   ALIAS,
   CIRCLE,
   E7,
   firstElementOf,
+  isWholeRing,
   KIND_MASK,
   type RecordViews,
   RING_E7,
@@ -85,15 +87,16 @@ export class CellSorter {
     truth: (lon: number, lat: number) => boolean,
   ): number {
     const east = cellEast(x, level)
-    const [west, south] = [cellWest(x, level), cellSouth(y, level)]
-    const [width, height] = [360 / 2 ** level, 180 / 2 ** level]
+    const west = cellWest(x, level)
+    const south = cellSouth(y, level)
+    const width = CELL_WIDTHS[level]
+    const height = width / 2
     for (let i = 0; i < TRIES; i++) {
       // The middle first, then a sequence that fills the cell evenly.
       const lon = west + width * fraction(0.5 + i * 0.754877666)
       const lat = south + height * fraction(0.5 + i * 0.569840291)
-      const even = this.#tests.holdsNear(record, edges.data, start, count, 0, east, lon, lat)
-      const odd = this.#tests.holdsNear(record, edges.data, start, count, 1, east, lon, lat)
-      if (even !== odd) return even === truth(lon, lat) ? 0 : 1
+      const parity = this.#tests.pathParity(record, edges.data, start, count, east, lon, lat)
+      if (parity !== ON) return parity ^ (truth(lon, lat) ? 1 : 0)
     }
     return -1
   }
@@ -114,18 +117,24 @@ export class CellSorter {
     const below = level + 2
     const cut = this.#sortEdges(record, edges, start, count, SIDE * x, SIDE * y, below)
     const east = cellEast(x, level)
-    const truth = (lon: number, lat: number): boolean =>
-      this.#tests.holdsNear(record, edges.data, start, count, odd, east, lon, lat)
+    // No point that is asked about lies on an edge: constantOf has seen to that, and where no edge is near none can.
+    const isWhole = isWholeRing(this.#views.u32, record)
+    const truth = isWhole
+      ? (lon: number, lat: number): boolean => this.#tests.holds(record, lon, lat)
+      : (lon: number, lat: number): boolean =>
+          (this.#tests.pathParity(record, edges.data, start, count, east, lon, lat) ^ odd) === 1
     const slot = this.#views.u32[2 * record + 1]
     let inside = 0
     for (let part = 0; part < PARTS; part++) {
-      const [column, row] = [part & 3, part >>> 2]
+      const column = part & 3
+      const row = part >>> 2
       const found = this.#found[part]
       if ((cut & (1 << part)) !== 0) {
         const at = frame.edges.length
         for (let i = 0; i < found.length; i++) frame.edges.push(found.data[i])
-        const [px, py] = [SIDE * x + column, SIDE * y + row]
-        const constant = this.constantOf(record, frame.edges, at, found.length, px, py, below, truth)
+        const px = SIDE * x + column
+        const py = SIDE * y + row
+        const constant = isWhole ? 0 : this.constantOf(record, frame.edges, at, found.length, px, py, below, truth)
         appendEntry(frame.parts[part], constant < 0 ? allOf(record) : ref, at, (found.length << 1) | (constant & 1))
         continue
       }
@@ -134,8 +143,8 @@ export class CellSorter {
       if (column > 0 && (cut & (1 << (part - 1))) === 0) holds = (inside & (1 << (part - 1))) !== 0
       else if (row > 0 && (cut & (1 << (part - SIDE))) === 0) holds = (inside & (1 << (part - SIDE))) !== 0
       else {
-        const lon = cellWest(SIDE * x + column, below) + 180 / 2 ** below
-        const lat = cellSouth(SIDE * y + row, below) + 90 / 2 ** below
+        const lon = cellWest(SIDE * x + column, below) + CELL_WIDTHS[below] / 2
+        const lat = cellSouth(SIDE * y + row, below) + CELL_WIDTHS[below] / 4
         holds = truth(lon, lat)
       }
       if (!holds) continue
@@ -155,8 +164,10 @@ export class CellSorter {
     level: number,
   ): number {
     const vertices = this.#vertices.load(record)
-    const [west, south] = [cellWest(x, level), cellSouth(y, level)]
-    const [width, height] = [360 / 2 ** level, 180 / 2 ** level]
+    const west = cellWest(x, level)
+    const south = cellSouth(y, level)
+    const width = CELL_WIDTHS[level]
+    const height = width / 2
     for (const list of this.#found) list.length = 0
     let cut = 0
     for (let e = start; e < start + count; e++) {
@@ -173,13 +184,15 @@ export class CellSorter {
       // What is nearly level is filed along all its length: rounding would be felt in where it enters a row.
       const steep = Math.abs(bx - ax) < MAX_LEVEL * Math.abs(by - ay)
       for (let r = r0; r <= r1; r++) {
-        let [from, to] = [c0, c1]
+        let from = c0
+        let to = c1
         if (from < to && r0 < r1 && steep) {
           // The stretch of the edge that lies in this row.
           const low = south + r * height - REACH_DEG
           const high = low + height + 2 * REACH_DEG
           const slope = (bx - ax) / (by - ay)
-          const [least, most] = [Math.min(ay, by), Math.max(ay, by)]
+          const least = Math.min(ay, by)
+          const most = Math.max(ay, by)
           const x0 = ax + (Math.max(low, least) - ay) * slope
           const x1 = ax + (Math.min(high, most) - ay) * slope
           from = Math.max(from, Math.floor((Math.min(x0, x1) - REACH_DEG - west) / width))
@@ -212,7 +225,9 @@ export class CellSorter {
   #splitCircle(ref: number, x: number, level: number, frame: Frame): void {
     const record = ref & VALUE_MASK
     const { f64, u32 } = this.#views
-    const [lon, lat, radiusM] = [f64[record + 1], f64[record + 2], f64[record + 3]]
+    const lon = f64[record + 1]
+    const lat = f64[record + 2]
+    const radiusM = f64[record + 3]
     const centre = this.#centre
     toEcefInto(lon, lat, centre, 0)
     const out2 = (radiusM + REACH_M) ** 2
@@ -221,7 +236,8 @@ export class CellSorter {
     const in2 = Math.abs(lat) * RADIANS + radiusM / 6e6 < Math.PI / 2 - 0.01 ? smaller : -1
     const slot = u32[2 * record + 1]
     for (let part = 0; part < PARTS; part++) {
-      const [column, row] = [part & 3, part >>> 2]
+      const column = part & 3
+      const row = part >>> 2
       if (this.#leastChord2(column, row, lon, SIDE * x + column, level + 2) > out2) continue
       const inside =
         this.#chord2(column, row) <= in2 &&
@@ -243,9 +259,13 @@ export class CellSorter {
 
   /** At most the squared chord from the centre to any point of a part: the least distances across and along the axis, taken apart. */
   #leastChord2(column: number, row: number, lon: number, x: number, level: number): number {
-    const [cx, cy, cz] = this.#centre
-    const [z0, z1] = [this.#height[row], this.#height[row + 1]]
-    const [p0, p1] = [this.#fromAxis[row], this.#fromAxis[row + 1]]
+    const cx = this.#centre[0]
+    const cy = this.#centre[1]
+    const cz = this.#centre[2]
+    const z0 = this.#height[row]
+    const z1 = this.#height[row + 1]
+    const p0 = this.#fromAxis[row]
+    const p1 = this.#fromAxis[row + 1]
     const dz = cz < z0 ? z0 - cz : cz > z1 ? cz - z1 : 0
     const least = Math.min(p0, p1)
     const most = z0 < 0 && z1 > 0 ? Number.POSITIVE_INFINITY : Math.max(p0, p1)
@@ -253,7 +273,7 @@ export class CellSorter {
     const east = cellWest(x + 1, level) + CELL_SLACK_DEG
     let across: number
     if (lon >= west && lon <= east) {
-      const p = Math.hypot(cx, cy)
+      const p = Math.sqrt(cx * cx + cy * cy)
       across = p < least ? least - p : p > most ? p - most : 0
     } else {
       across = Math.min(
@@ -269,9 +289,12 @@ export class CellSorter {
     const from = this.#fromAxis[row] > this.#fromAxis[row + 1] ? row : row + 1
     const at = 3 * (from * (SIDE + 1) + column)
     const length = this.#fromAxis[from]
-    const [ux, uy] = [this.#corner[at] / length, this.#corner[at + 1] / length]
+    const ux = this.#corner[at] / length
+    const uy = this.#corner[at + 1] / length
     const along = Math.min(most, Math.max(least, ux * cx + uy * cy))
-    return Math.hypot(ux * along - cx, uy * along - cy)
+    const dx = ux * along - cx
+    const dy = uy * along - cy
+    return Math.sqrt(dx * dx + dy * dy)
   }
 }
 

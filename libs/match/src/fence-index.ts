@@ -96,23 +96,29 @@ class PackedIndex implements FenceIndex {
 
   /** Pings `from` to `to - 1`: cells of all of them first, then what their cells say, ping by ping. */
   #matchBlock(tenant: string, own: number, columns: PingColumns, from: number, to: number, out: BatchHits): void {
-    const { list } = out
+    const { list, starts } = out
+    const { reason, lon, lat } = columns
     const stages = this.#stages
+    const { staged, first } = stages
+    const delta = this.#delta
     stages.walk(columns, from, to, EVERY_TENANT, own)
+    let matched = 0
     for (let i = from; i < to; i++) {
+      const k = i - from
       const start = list.length
-      out.starts[i] = start
-      if (columns.reason[i] !== 0) continue
-      if (!stages.has(i - from)) {
-        this.#collectPing(tenant, own, columns, i, out)
+      starts[i] = start
+      if (staged[k] === 0) {
+        if (reason[i] === 0) this.#collectPing(tenant, own, columns, i, out)
         continue
       }
-      const sorted = stages.take(i - from, columns.lon[i], columns.lat[i], list)
-      if (this.#delta !== null) this.#addDelta(this.#delta, tenant, columns.lon[i], columns.lat[i], start, list)
+      if (first[k] === first[k + 1] && delta === null) continue
+      const sorted = stages.take(k, lon[i], lat[i], list)
+      if (delta !== null) this.#addDelta(delta, tenant, lon[i], lat[i], start, list)
       if (list.length === start) continue
-      out.matched++
+      matched++
       if (list.length - start > 1) this.#settle(start, sorted, list)
     }
+    out.matched += matched
   }
 
   #collectPing(tenant: string, own: number, columns: PingColumns, i: number, out: BatchHits): void {

@@ -24,14 +24,17 @@ export function gridY(lat: number): number {
   return y < CELLS ? y | 0 : CELLS - 1
 }
 
+/** Width of a cell in degrees by level; exact, as 360 is 45 times a power of two. It is twice as wide as it is high. */
+export const CELL_WIDTHS: Float64Array = Float64Array.from({ length: GRID_LEVELS + 1 }, (_, level) => 360 / 2 ** level)
+
 /** Western border of column x at a level, exactly. */
 export function cellWest(x: number, level: number): number {
-  return x * (360 / 2 ** level) - 180
+  return x * CELL_WIDTHS[level] - 180
 }
 
 /** Southern border of row y at a level, exactly. */
 export function cellSouth(y: number, level: number): number {
-  return y * (180 / 2 ** level) - 90
+  return y * (CELL_WIDTHS[level] / 2) - 90
 }
 
 /** Where the path from a point in column x to the corner of its cell turns south: east of every point that is filed there. */

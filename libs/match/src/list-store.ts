@@ -2,7 +2,7 @@
 import { ENTRY_WORDS } from './cell-frame.ts'
 import { INSIDE, LIST, NEAR, TAG_SHIFT, VALUE_MASK, WHOLE } from './cells.ts'
 import { IntList, WordChunks } from './growing.ts'
-import { KIND_MASK, type RecordViews, RING_E7, RING_F64 } from './records.ts'
+import { isWholeRing, type RecordViews } from './records.ts'
 
 /** Edges in one run: what the upper byte of a run holds, and one more. */
 const MAX_RUN = 256
@@ -79,8 +79,7 @@ export class ListStore {
 
   #writeNear(record: number, edges: IntList, start: number, countAndOdd: number): void {
     const list = this.#list
-    const kind = this.#views.u32[2 * record] & KIND_MASK
-    if (kind === RING_E7 || kind === RING_F64) {
+    if (isWholeRing(this.#views.u32, record)) {
       list.push(record | (WHOLE << TAG_SHIFT))
       return
     }

@@ -64,6 +64,12 @@ export function viewsOf(
   }
 }
 
+/** Is the record a polygon that is tested as a whole, so that cells keep no edges of it? */
+export function isWholeRing(u32: Uint32Array, record: number): boolean {
+  const kind = u32[2 * record] & KIND_MASK
+  return kind === RING_E7 || kind === RING_F64
+}
+
 /** Length of the record at unit `at`, in units. */
 export function recordUnits({ u32 }: RecordViews, at: number): number {
   const header = u32[2 * at]

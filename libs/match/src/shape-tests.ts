@@ -76,20 +76,28 @@ export class ShapeTests {
   }
 
   /**
-   * The same as `holds` for a point filed in a cell, from the edges that come near the cell alone. `runs` runs of them begin at
-   * `words[at]`: the vertex an edge starts from, or-ed with the number of edges less one << 24. `east` is the cell's `cellEast`, `odd`
-   * the constant of the cell.
+   * The same as `holds` for a point filed in a cell, from the edges that come near the cell alone. At `words[at]` stand the number of
+   * their runs << 1 | the constant of the cell, then the runs; `east` is the cell's `cellEast`.
    */
-  holdsNear(
+  holdsNear(record: number, words: Uint32Array, at: number, east: number, lon: number, lat: number): boolean {
+    const head = words[at]
+    const parity = this.pathParity(record, words, at + 1, head >>> 1, east, lon, lat)
+    return parity === ON || (parity ^ (head & 1)) === 1
+  }
+
+  /**
+   * Parity of the edges that cross the path from a point to its cell's eastern border and from there south (`meetPath`), or ON. Each of
+   * the `runs` runs of edges from `words[at]` on is the vertex that the first starts from, or-ed with the number of edges less one << 24.
+   */
+  pathParity(
     record: number,
     words: Uint32Array | Int32Array,
     at: number,
     runs: number,
-    odd: number,
     east: number,
     lon: number,
     lat: number,
-  ): boolean {
+  ): number {
     let rec = record
     if ((this.#u32[2 * rec] & KIND_MASK) === ALIAS) {
       const shift = this.#i32[2 * rec + 3]
@@ -103,7 +111,7 @@ export class ShapeTests {
     const scale = isE7 ? E7 : 1
     const first = firstElementOf(this.#u32, rec)
     const wrapsAt = kind < RINGS_E7 ? this.#u32[2 * rec] >>> VERTICES_SHIFT : 0
-    let parity = odd
+    let parity = 0
     for (let r = 0; r < runs; r++) {
       const run = words[at + r]
       const start = run & 0xffffff
@@ -116,13 +124,13 @@ export class ShapeTests {
         const bx = values[i] / scale
         const by = values[i + 1] / scale
         const met = meetPath(ax, ay, bx, by, lon, lat, east)
-        if (met === ON) return true
+        if (met === ON) return ON
         parity ^= met
         ax = bx
         ay = by
       }
     }
-    return parity === 1
+    return parity
   }
 
   #circle(record: number, lon: number, lat: number): boolean {
