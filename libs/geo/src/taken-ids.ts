@@ -1,8 +1,8 @@
 // Which ids are taken, and by which feature. A fence of every tenant takes its id for all of them.
 
 /**
- * Remembers the ids of the fences that were kept: about 100 bytes for a fence of every tenant and 240 for a tenant's, the text of
- * the ids included. One look-up a map, however many tenants share an id.
+ * Remembers the ids of the fences that were kept: with a million ids of 13 bytes, 62 bytes of heap for a fence of every tenant and 150
+ * for a tenant's, the ids included. One look-up a map, however many tenants share an id.
  */
 export class TakenIds {
   /** Position by id, of the fences of every tenant. */
