@@ -4,11 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { createJournal } from '@fencepost/embedded'
-import { type ContentType, type RecordBatch, recordId, recordValue, silentLogger, UNKNOWN } from '@fencepost/model'
+import {
+  BatchHits,
+  type ContentType,
+  type RecordBatch,
+  recordId,
+  recordValue,
+  silentLogger,
+  UNKNOWN,
+} from '@fencepost/model'
 import { createEventEncoder, decodeEvent } from '@fencepost/wire'
 import { Packr } from 'msgpackr'
 import type { Arm, Case } from '../measure.ts'
-import { matchedBatch, packedBody, placesWithHits, RECEIVED, TENANT } from './setup.ts'
+import { FENCES, matchedBatch, packedBody, placesWithHits, RECEIVED, TENANT } from './setup.ts'
 
 const EVENTS = 100
 const PSEUDONYM = 'p3f2a1c.Zm9vYmFyYmF6cXV4cXV1eA'
@@ -65,9 +73,43 @@ export async function publishCases(): Promise<{ cases: Case[]; close: () => Prom
         msgpack,
         plainArm('object, msgpackr', (i) => packr.pack(plain(i))),
       ),
+      farApartCase(matched, encode),
       ...journal.cases,
     ],
     close: journal.close,
+  }
+}
+
+/**
+ * What a hit costs whose fence is not in the encoder's cache: every event is of another fence, of as many as the cache has room
+ * for or of all fences in turn, so that each is gone when its turn comes again.
+ */
+function farApartCase(
+  matched: ReturnType<typeof matchedBatch>,
+  encode: (contentType: ContentType, input: ReturnType<typeof matchedBatch>) => () => RecordBatch,
+): Case {
+  const arm = (name: string, fences: number): Arm => {
+    const hits = new BatchHits(EVENTS)
+    hits.matched = EVENTS
+    for (let i = 0; i < EVENTS; i++) {
+      hits.list.push(0)
+      hits.starts[i + 1] = i + 1
+    }
+    const next = encode('application/json', { ...matched, hits })
+    let slot = 0
+    return {
+      name,
+      pass() {
+        for (let i = 0; i < EVENTS; i++) hits.list.slots[i] = slot++ % fences
+        return next().count
+      },
+    }
+  }
+  return {
+    name: 'encode event, of many fences',
+    unit: 'event',
+    operations: EVENTS,
+    arms: [arm('2,000 in turn', 2000), arm('10,000 in turn', FENCES)],
   }
 }
 

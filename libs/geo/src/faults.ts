@@ -3,6 +3,10 @@
 /** What a fence can be refused for, with the line that its owner reads. */
 export const FENCE_FAULTS = {
   bad_collection: 'expected a GeoJSON FeatureCollection or Feature',
+  not_json: 'is not JSON',
+  truncated: 'is not JSON: the text ends too early',
+  too_deep: 'at most 256 brackets may be open at once',
+  too_large: 'a feature may have at most 67108864 bytes of JSON',
   bad_feature: 'expected a GeoJSON Feature with a properties object or null',
   bad_id: 'an id is a string of 1..128 bytes of UTF-8, or a finite number',
   duplicate_id: 'the id is taken by an earlier feature that the same tenant sees',

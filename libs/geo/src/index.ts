@@ -3,6 +3,18 @@ export { type FenceLoad, type LoadOptions, loadFences } from './collection.ts'
 export { FENCE_FAULTS, FenceError, type FenceFault, type FenceProblem } from './faults.ts'
 export { type NormaliseOptions, normaliseFeature } from './feature.ts'
 export {
+  createFeatureSplitter,
+  type FeatureSink,
+  type FeatureSplitter,
+  type SplitterOptions,
+} from './feature-splitter.ts'
+export {
+  createFenceLoader,
+  type FenceLoader,
+  type FenceLoaderOptions,
+  type FenceProblems,
+} from './fence-loader.ts'
+export {
   type ChordBounds,
   chordBounds,
   createCircleTest,

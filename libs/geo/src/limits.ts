@@ -12,4 +12,8 @@ export const FENCE_LIMITS = {
   dwellS: 604_800,
   radiusM: 1_000_000,
   vertices: 100_000,
+  /** Of one feature's JSON; a hundred thousand vertices take some 4 MB. */
+  featureBytes: 67_108_864,
+  /** Brackets open at once in a text. */
+  depth: 256,
 } as const

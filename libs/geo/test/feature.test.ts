@@ -297,6 +297,7 @@ describe('FENCE_FAULTS', () => {
   it('repeats the numbers of FENCE_LIMITS', () => {
     const { idBytes, tenantBytes, nameBytes, tags, tagBytes, campaigns, campaignBytes, dwellS, radiusM, vertices } =
       FENCE_LIMITS
+    const { featureBytes, depth } = FENCE_LIMITS
     const numbers = (fault: keyof typeof FENCE_FAULTS): string[] => FENCE_FAULTS[fault].match(/\d+/g) ?? []
     expect(numbers('bad_id')).toContain(String(idBytes))
     expect(numbers('bad_tenant')).toContain(String(tenantBytes))
@@ -306,5 +307,7 @@ describe('FENCE_FAULTS', () => {
     expect(numbers('bad_dwell')).toEqual(['1', String(dwellS)])
     expect(numbers('bad_radius')).toEqual(['0', String(radiusM)])
     expect(numbers('too_many_vertices')).toEqual([String(vertices)])
+    expect(numbers('too_large')).toEqual([String(featureBytes)])
+    expect(numbers('too_deep')).toEqual([String(depth)])
   })
 })

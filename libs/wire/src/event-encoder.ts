@@ -14,6 +14,7 @@ import { eventId } from './event-id.ts'
 import { JsonEvents } from './event-json.ts'
 import { MsgpackEvents } from './event-msgpack.ts'
 import type { Coordinates, EventWriter } from './event-writer.ts'
+import { FragmentCache, type Fragments } from './fragment-cache.ts'
 
 const EVENT_TOO_LARGE = pingReasonCode('event_too_large')
 
@@ -69,13 +70,8 @@ export function createEventEncoder(options: EventEncoderOptions): EventEncoder {
   }
 
   /** Writes the event of ping i behind what the arena holds. False if it grew too large; what it left is to be taken back. */
-  function writeEvent(
-    input: MatchesInput,
-    parts: readonly (Uint8Array | undefined)[],
-    i: number,
-    idOffset: number,
-  ): boolean {
-    const { batch, hits, index } = input
+  function writeEvent(input: MatchesInput, parts: Fragments, i: number, idOffset: number): boolean {
+    const { batch, hits } = input
     const from = hits.starts[i] as number
     const to = hits.starts[i + 1] as number
     const limit = Math.min(out.length + maxEventBytes, maxBatchBytes)
@@ -83,8 +79,7 @@ export function createEventEncoder(options: EventEncoderOptions): EventEncoder {
     const { separator } = writer
     const { slots } = hits.list
     for (let k = from; k < to; k++) {
-      const slot = slots[k] as number
-      const fragment = parts[slot] ?? fragments.make(index, slot)
+      const fragment = parts.of(slots[k] as number)
       if (out.length + separator.length + fragment.length > limit) return false
       out.reserve(separator.length + fragment.length)
       if (k > from) out.raw(separator)
@@ -130,30 +125,5 @@ export function createEventEncoder(options: EventEncoderOptions): EventEncoder {
         times: times.slice(0, count),
       }
     },
-  }
-}
-
-/** The bytes of each fence that was ever hit, by slot; let go with its index. */
-class FragmentCache {
-  readonly #writer: EventWriter
-  readonly #byIndex = new WeakMap<FenceIndex, (Uint8Array | undefined)[]>()
-
-  constructor(writer: EventWriter) {
-    this.#writer = writer
-  }
-
-  of(index: FenceIndex): (Uint8Array | undefined)[] {
-    let parts = this.#byIndex.get(index)
-    if (parts === undefined) {
-      parts = new Array<Uint8Array | undefined>(index.size)
-      this.#byIndex.set(index, parts)
-    }
-    return parts
-  }
-
-  make(index: FenceIndex, slot: number): Uint8Array {
-    const part = this.#writer.fence(index.fence(slot))
-    this.of(index)[slot] = part
-    return part
   }
 }

@@ -13,6 +13,7 @@ import {
   recordValue,
 } from '@fencepost/model'
 import { describe, expect, test } from 'vitest'
+import { FRAGMENT_LIMITS } from '../src/fragment-cache.ts'
 import {
   type Coordinates,
   createDecoder,
@@ -294,5 +295,71 @@ describe('a batch of records', () => {
     expect(run(old)).toMatchObject([{ fences: [{ id: 'old' }] }])
     expect(run(indexOf([fence('new', 2, [])]))).toMatchObject([{ fences: [{ id: 'new', version: 2 }] }])
     expect(run(old)).toMatchObject([{ fences: [{ id: 'old', version: 1 }] }])
+  })
+
+  describe('of many fences', () => {
+    const { entries, bytes } = FRAGMENT_LIMITS
+
+    /** Sends pings that each hit the slots given; returns the ids of the fences in the events, and how often the index was asked. */
+    function asked(fences: readonly Fence[]): (slots: readonly number[]) => { ids: string[]; asked: number } {
+      let count = 0
+      const plain = indexOf(fences)
+      const index: FenceIndex = {
+        ...plain,
+        fence(slot) {
+          count++
+          return plain.fence(slot)
+        },
+      }
+      const shared = encoder({ maxEventBytes: 1e8, maxBatchBytes: 1e9 })
+      return (slots) => {
+        count = 0
+        const records = shared.encodeMatches({
+          batch: decoded([PINGS[0]]),
+          hits: hitsOf([slots]),
+          index,
+          tenant: 't',
+          pseudonym: 'p',
+          idKey: KEY,
+          receivedMs: RECEIVED,
+        })
+        const [event] = events(records) as [{ fences: { id: string }[] }]
+        return { ids: event.fences.map(({ id }) => id), asked: count }
+      }
+    }
+
+    const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
+
+    test('keeps as many as there is room for, and names each right when there are more', () => {
+      const fences = range(0, 2 * entries + 7).map((i) => fence(`f${i}`, 1, []))
+      const send = asked(fences)
+      const names = (slots: number[]): string[] => slots.map((slot) => `f${slot}`)
+      const all = range(0, entries)
+      expect(send(all)).toEqual({ ids: names(all), asked: entries })
+      expect(send(all)).toEqual({ ids: names(all), asked: 0 })
+      // One more takes the place of the first, which takes it back.
+      expect(send([1, entries])).toEqual({ ids: names([1, entries]), asked: 1 })
+      expect(send([0, 1, 2])).toEqual({ ids: names([0, 1, 2]), asked: 1 })
+      const everything = range(0, fences.length)
+      for (let i = 0; i < 3; i++) expect(send(everything).ids).toEqual(names(everything))
+      const three = [6, entries + 6, 2 * entries + 6]
+      expect(send(three)).toEqual({ ids: names(three), asked: 3 })
+    })
+
+    test('keeps as many bytes as there is room for, and begins anew with one more', () => {
+      const campaign = 'c'.repeat(127 * 1024)
+      const size = JSON.stringify({ id: 'f0000', version: 1, campaigns: [campaign] }).length
+      const fitting = Math.floor(bytes / size)
+      const fences = range(0, fitting + 1).map((i) => fence(`f${String(i).padStart(4, '0')}`, 1, [campaign]))
+      const send = asked(fences)
+      const all = range(0, fitting)
+      expect(send(all).asked).toBe(fitting)
+      expect(send(all).asked).toBe(0)
+      expect(send([fitting]).asked).toBe(1)
+      expect(send([fitting]).asked).toBe(0)
+      const again = send(all)
+      expect(again.asked).toBe(fitting)
+      expect(again.ids).toEqual(fences.slice(0, fitting).map(({ id }) => id))
+    })
   })
 })

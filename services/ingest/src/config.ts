@@ -37,7 +37,7 @@ export const nodeSettings = {
   fences: setting.string({
     env: 'FENCEPOST_FENCES',
     optional: true,
-    help: 'GeoJSON FeatureCollection of the fences; read again on SIGHUP; none = no fences',
+    help: 'file of the fences: a GeoJSON FeatureCollection, or Features in lines; read again on SIGHUP; none = no fences',
   }),
   fencesInvalid: setting.choice({
     env: 'FENCEPOST_FENCES_INVALID',
