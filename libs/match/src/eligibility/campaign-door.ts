@@ -20,7 +20,7 @@ export type CampaignReading =
 const FIELDS = [
   'id',
   'tenant',
-  'version', // written by campaignJson; what counts is the content
+  'version',
   'name',
   'fences',
   'tags',
@@ -64,6 +64,7 @@ export function readCampaign(raw: unknown, address: CampaignAddress = {}): Campa
     paused: readFlag(raw['paused'], false, '/paused', faults),
   }
   const name = readLabel(raw['name'], faults)
+  checkVersion(raw['version'], faults)
   if (faults.problems.length > 0) return { campaign: null, problems: faults.problems }
   return { campaign: { ...content, name, version: campaignVersion(content) }, problems: [] }
 }
@@ -148,6 +149,14 @@ function readLabel(value: unknown, faults: ProblemList): string | null {
   if (isText(value, CAMPAIGN_LIMITS.nameBytes)) return value
   faults.add('bad_name', '/name')
   return null
+}
+
+/** Only so that what `campaignJson` wrote can be sent back: the version is made from the content. */
+function checkVersion(value: unknown, faults: ProblemList): void {
+  if (value === undefined || value === null) return
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 0xffff_ffff) {
+    faults.add('bad_version', '/version')
+  }
 }
 
 function readTexts(

@@ -7,6 +7,7 @@ export const CAMPAIGN_FAULTS = {
   bad_id: 'an id is a string of 1..128 bytes of UTF-8, the same as in the address',
   bad_tenant: 'a tenant is a string of 1..64 bytes of UTF-8, the same as in the address',
   bad_name: 'a name is a string of 1..256 bytes of UTF-8, or absent',
+  bad_version: 'version is the number that reading gave, or absent; it is not taken over',
   bad_fences: 'fences is a list of at most 1000 ids, each a string of 1..128 bytes of UTF-8',
   bad_tags: 'tags is a list of at most 64 strings of 1..64 bytes of UTF-8',
   bad_instant:
