@@ -14,7 +14,7 @@ export interface CapCount {
   readonly campaign: string
   /** The longest window it was counted with; two such windows after the last time the count is dropped. */
   readonly windowS: number
-  /** Counted transitions up to this time have been forgotten; null = none has. */
+  /** Transitions counted up to this time may have been forgotten; null = none has. */
   readonly forgotten: number | null
   /** When it was named, ms, ascending: the last 2 x max times. */
   readonly times: readonly number[]
@@ -31,8 +31,8 @@ export interface CapRequest {
   readonly campaign: string
   readonly cap: Cap
   /**
-   * When it would be named, ms. The clock that orders the device's pings (observed time), not the server's: it is the same when
-   * a transition is computed again.
+   * When it would be named, ms, by the clock that orders the device's pings (observed time): of the ping at hand, or the due time
+   * where there is none. The server's clock would give another time when the same ping is sent again.
    */
   readonly time: number
   /** Of the transition's id. */
@@ -60,8 +60,7 @@ export function capTag(id: Uint8Array, at = 0): number {
  */
 export function takeCap(state: CapState, request: CapRequest): CapAnswer {
   const { campaign, cap, time, tag } = request
-  const known = state.find((one) => one.campaign === campaign)
-  const count = known ?? { campaign, windowS: cap.windowS, forgotten: null, times: [], tags: [] }
+  const count = state.find((one) => one.campaign === campaign) ?? newCount(state, request)
   if (count.tags.includes(tag)) return { allowed: true, why: 'repeat', state }
   const windowMs = cap.windowS * 1000
   // What is forgotten may share a window with whatever comes less than a window after it.
@@ -113,9 +112,17 @@ function counted(count: CapCount, cap: Cap, place: number, { campaign, time, tag
   const times = count.times.toSpliced(place, 0, time)
   const tags = count.tags.toSpliced(place, 0, tag)
   const surplus = Math.max(0, times.length - 2 * cap.max)
-  const forgotten = surplus === 0 ? count.forgotten : Math.max(count.forgotten ?? time, times[surplus - 1] as number)
+  const dropped = surplus === 0 ? null : (times[surplus - 1] as number)
+  const forgotten = dropped === null ? count.forgotten : Math.max(count.forgotten ?? dropped, dropped)
   const windowS = Math.max(count.windowS, cap.windowS)
   return { campaign, windowS, forgotten, times: times.slice(surplus), tags: tags.slice(surplus) }
+}
+
+/** It may have been counted before: what was dropped then, `isOver` has seen two windows before the newest time there is. */
+function newCount(state: CapState, { campaign, cap: { windowS } }: CapRequest): CapCount {
+  const newest = state.reduce((latest, one) => Math.max(latest, lastOf(one)), Number.NEGATIVE_INFINITY)
+  const forgotten = newest === Number.NEGATIVE_INFINITY ? null : newest - 2 * windowS * 1000
+  return { campaign, windowS, forgotten, times: [], tags: [] }
 }
 
 function lastOf(count: CapCount): number {

@@ -10,7 +10,7 @@ const STEP_MS = DAY_MS
 /** 64 days each: eleven years for one zone. */
 const MAX_BLOCKS = 64
 /** The tz database has about 600 names; Intl takes them in any case of letters, so the bound is ours. About 30 kB each. */
-const MAX_ZONES = 1_024
+export const MAX_ZONES = 1_024
 
 /** Names with an area and a place, and UTC. What has neither, as EST or IST, means different things to different people. */
 export const TIME_ZONE_NAME =
