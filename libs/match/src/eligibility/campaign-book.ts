@@ -119,7 +119,12 @@ export class CampaignBook {
   }
 
   get(tenant: string, id: string): Campaign | null {
-    return this.#shelves.get(tenant)?.byId.get(id)?.campaign ?? null
+    return this.running(tenant, id)?.campaign ?? null
+  }
+
+  /** The campaign with its calendar, or null where there is none of that id. */
+  running(tenant: string, id: string): RunningCampaign | null {
+    return this.#shelves.get(tenant)?.byId.get(id) ?? null
   }
 
   /** Adds a campaign, or takes it in place of the one with its id. Throws a RangeError when its time zone is not known here. */

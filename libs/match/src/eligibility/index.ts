@@ -32,6 +32,7 @@ export {
   dwellThresholds,
   type Naming,
   nameCampaigns,
+  nameCampaignsOfGone,
   type TransitionFacts,
   UNSEEN,
   VERDICTS,

@@ -1,16 +1,19 @@
 // Which campaigns a transition names, and whether it is published at all: one rule, one function.
-import type { RunningCampaign } from './campaign-book.ts'
+import type { CampaignBook, RunningCampaign } from './campaign-book.ts'
 import { type CapState, takeCap } from './frequency-cap.ts'
 
 /** What the campaigns of a visit's fence need to remember of it until its exit. Kept with the visit; mostly empty. */
 export interface VisitCampaigns {
   /** Ids of campaigns with an exit trigger that were open at the visit's enter or at a dwell of it. */
   readonly seen: readonly string[]
-  /** Those of them that were named in the visit: their exit is not counted by a cap. */
+  /** Those of them with a cap that were named in the visit: the cap does not count their exit. */
   readonly named: readonly string[]
+  /** No campaign had a say at the last enter or dwell: should the fence be gone at the exit, it is published all the same. */
+  readonly free: boolean
 }
 
-export const UNSEEN: VisitCampaigns = { seen: [], named: [] }
+export const UNSEEN: VisitCampaigns = { seen: [], named: [], free: false }
+const FREE: VisitCampaigns = { seen: [], named: [], free: true }
 
 export interface TransitionFacts {
   readonly kind: 'enter' | 'dwell' | 'exit'
@@ -64,25 +67,43 @@ export function nameCampaigns(
 ): Naming {
   const campaigns: string[] = []
   const verdicts: Verdict[] = []
-  let remembered = visit
+  const isExit = transition.kind === 'exit'
+  let remembered = isExit ? visit : withFree(visit, running.every(isUnknown))
   let counts = caps
   for (const one of running) {
-    const sees = transition.kind !== 'exit' && one.isOpen(transition.at)
+    const { id, campaign } = one
+    const sees = !isExit && one.isOpen(transition.at)
     let verdict = judge(one, transition, visit, sees)
-    const cap = one.campaign?.cap ?? null
-    const free = transition.kind === 'exit' && visit.named.includes(one.id)
-    if (verdict === 'named' && cap !== null && !free) {
-      const { time, tag } = transition
-      const answer = takeCap(counts, { campaign: one.id, cap, time, tag })
+    const cap = campaign?.cap ?? null
+    if (verdict === 'named' && cap !== null && !(isExit && visit.named.includes(id))) {
+      const answer = takeCap(counts, { campaign: id, cap, time: transition.time, tag: transition.tag })
       counts = answer.state
       if (!answer.allowed) verdict = 'capped'
     }
-    if (verdict === 'named') campaigns.push(one.id)
-    if (sees && one.campaign?.triggers.exit === true) remembered = remember(remembered, one.id, verdict === 'named')
+    if (verdict === 'named') campaigns.push(id)
+    if (sees && campaign?.triggers.exit === true) {
+      remembered = remember(remembered, id, cap !== null && verdict === 'named')
+    }
     verdicts.push(verdict)
   }
   const publish = running.length === 0 || campaigns.length > 0
   return { publish, campaigns, verdicts, visit: remembered, caps: counts }
+}
+
+/**
+ * The same for the exit from a fence that is no longer there, from what the visit remembers: it names those that saw the visit
+ * and are still known, and is published if it names one or if no campaign had a say.
+ */
+export function nameCampaignsOfGone(
+  book: CampaignBook,
+  tenant: string,
+  transition: TransitionFacts,
+  visit: VisitCampaigns,
+  caps: CapState,
+): Naming {
+  const running = visit.seen.map((id) => book.running(tenant, id)).filter((one) => one !== null)
+  const naming = nameCampaigns(running, transition, visit, caps)
+  return { ...naming, publish: visit.free || naming.campaigns.length > 0 }
 }
 
 /**
@@ -114,9 +135,20 @@ function hasTrigger(
   return dwellS !== undefined && triggers.dwellS.includes(dwellS)
 }
 
-function remember({ seen, named }: VisitCampaigns, id: string, nowNamed: boolean): VisitCampaigns {
+function isUnknown({ campaign }: RunningCampaign): boolean {
+  return campaign === null
+}
+
+function withFree(visit: VisitCampaigns, free: boolean): VisitCampaigns {
+  if (visit.free === free) return visit
+  if (visit.seen.length === 0) return free ? FREE : UNSEEN
+  return { ...visit, free }
+}
+
+function remember(visit: VisitCampaigns, id: string, nowNamed: boolean): VisitCampaigns {
+  const { seen, named, free } = visit
   const newlySeen = !seen.includes(id)
   const newlyNamed = nowNamed && !named.includes(id)
-  if (!newlySeen && !newlyNamed) return { seen, named }
-  return { seen: newlySeen ? [...seen, id] : seen, named: newlyNamed ? [...named, id] : named }
+  if (!newlySeen && !newlyNamed) return visit
+  return { seen: newlySeen ? [...seen, id] : seen, named: newlyNamed ? [...named, id] : named, free }
 }
