@@ -8,7 +8,7 @@ const BLOCK_MS = 64 * DAY_MS
 /** Two changes within a day that cancel each other would be missed. The closest in the tz database are four days apart. */
 const STEP_MS = DAY_MS
 /** 64 days each: eleven years for one zone. */
-const MAX_BLOCKS = 64
+export const MAX_BLOCKS = 64
 /** The tz database has about 600 names; Intl takes them in any case of letters, so the bound is ours. About 30 kB each. */
 export const MAX_ZONES = 1_024
 
@@ -36,6 +36,11 @@ export class Zone {
   constructor(name: string) {
     this.name = name
     this.#format = new Intl.DateTimeFormat('en-US', { timeZone: name, timeZoneName: 'longOffset' })
+  }
+
+  /** Blocks of spans that are kept. */
+  get blocks(): number {
+    return this.#blocks.size
   }
 
   /** Moves to the span of an instant within ±MAX_INSTANT_MS. */

@@ -1,7 +1,7 @@
 // Zones: spans of constant offset, the same whatever was asked before, and bounded.
 import { describe, expect, it } from 'vitest'
 import { zoneOf } from '../../src/eligibility/index.ts'
-import { MAX_ZONES, Zone } from '../../src/eligibility/zones.ts'
+import { MAX_BLOCKS, MAX_ZONES, Zone } from '../../src/eligibility/zones.ts'
 
 const DAY_MS = 86_400_000
 
@@ -21,15 +21,18 @@ describe('zones', () => {
     expect(spanAt(newYork, '1883-11-18T16:59:59Z')[1]).toBeCloseTo(-296.033, 2)
   })
 
-  it('see two changes that lie four days apart', () => {
-    const zone = new Zone('Africa/Freetown')
-    const found = new Set<number>()
-    for (let at = Date.UTC(1939, 7, 1); at < Date.UTC(1939, 11, 1); at += DAY_MS / 4) {
+  it.each([
+    ['America/Boa_Vista', '2000-09-20', '2000-11-01', '2000-10-08T04:00:00Z', '2000-10-15T03:00:00Z'],
+    ['Asia/Hebron', '2011-07-15', '2011-10-15', '2011-08-29T21:00:00Z', '2011-09-29T21:00:00Z'],
+  ])('see changes in %s that come soon after one another', (name, from, until, one, other) => {
+    const zone = new Zone(name)
+    const starts = new Set<number>()
+    for (let at = Date.parse(from); at < Date.parse(until); at += DAY_MS / 4) {
       zone.seek(at)
-      found.add(zone.from)
-      expect(zone.offsetMs).toBe(offsetByParts('Africa/Freetown', at))
+      expect(zone.offsetMs).toBe(offsetByParts(name, at))
+      starts.add(zone.from)
     }
-    expect(found.size).toBeGreaterThan(2)
+    expect([...starts]).toEqual(expect.arrayContaining([Date.parse(one), Date.parse(other)]))
   })
 
   it('agree with the fields of a date, year by year, in every zone there is', () => {
@@ -45,8 +48,15 @@ describe('zones', () => {
     expect(wrong).toEqual([])
   })
 
-  it('answer the same after more blocks than they keep', () => {
+  it(`keep ${MAX_BLOCKS} blocks, forget all with the next, and answer the same`, () => {
     const zone = new Zone('Europe/Berlin')
+    const seekBlock = (block: number): void => zone.seek(block * 64 * DAY_MS)
+    for (let block = 1; block <= MAX_BLOCKS; block++) seekBlock(block)
+    expect(zone.blocks).toBe(MAX_BLOCKS)
+    seekBlock(1)
+    expect(zone.blocks).toBe(MAX_BLOCKS)
+    seekBlock(MAX_BLOCKS + 1)
+    expect(zone.blocks).toBe(1)
     const ask = (): number[] =>
       Array.from({ length: 300 }, (_, i) => {
         zone.seek(Date.UTC(1980, 0, 1) + i * 70 * DAY_MS)
