@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { type Case, type CaseResult, ChecksumError, measure } from './measure.ts'
 import { admitCases } from './micro/admit.ts'
 import { decodeCases } from './micro/decode.ts'
+import { eligibleCases } from './micro/eligible.ts'
 import { idCases, identityCases } from './micro/identity.ts'
 import { matchCases } from './micro/match.ts'
 import { publishCases } from './micro/publish.ts'
@@ -15,7 +16,7 @@ const USAGE = `make bench ARGS="…"    (node bench/dist/micro.js …)
 CPU an operation of the parts of the ping path, each beside another way to do the same; about a minute. Arms take turns in
 one process and must give equal checksums, else the run fails. The ratio is the median of the rounds, with quartiles.
 
-  --only <text>    only cases whose name contains it: decode, match, encode, publish, id, identity, admit
+  --only <text>    only cases whose name contains it: decode, match, eligible, encode, publish, id, identity, admit
   --seconds <n>    time for one case (1.8)
   --rounds <n>     rounds a case (15)
   --json <file>    where the result goes (bench/out/micro.json)
@@ -30,6 +31,7 @@ type Bench = () => Promise<{ cases: readonly Case[]; close?: () => Promise<void>
 const BENCHES: Readonly<Record<string, Bench>> = {
   decode: async () => ({ cases: decodeCases() }),
   match: async () => ({ cases: matchCases() }),
+  eligible: async () => ({ cases: eligibleCases() }),
   'encode publish': publishCases,
   'event id': async () => ({ cases: idCases() }),
   identity: async () => ({ cases: identityCases() }),

@@ -1,3 +1,4 @@
+export { type Campaign, type Cap, DAYS, type Day, type Slot, type Triggers } from './campaigns.ts'
 export {
   ALTBEACON,
   Batch,
