@@ -12,6 +12,9 @@ import {
   HEAD_X,
   HEAD_Y,
   INSIDE,
+  LIST,
+  NEAR,
+  NODE,
   NODE_SHIFT,
   TAG_SHIFT,
   VALUE_MASK,
@@ -25,6 +28,14 @@ import { ShapeTests } from './shape-tests.ts'
 
 /** Sections before those of the facts. */
 const CELL_SECTIONS = 5
+
+/** What a cell says of one shape: INSIDE and a slot, or WHOLE or NEAR and a record; the cell's level; and does it hold the point? */
+export interface CellItem {
+  readonly tag: number
+  readonly value: number
+  readonly level: number
+  readonly holds: boolean
+}
 
 export class BaseIndex {
   /** Number of fences. */
@@ -109,6 +120,65 @@ export class BaseIndex {
         at += 1 + (lists[at] >>> 1)
       }
     }
+  }
+
+  /** Visits what `collect` looks at, with what it finds. */
+  forEachItem(number: number, lon: number, lat: number, visit: (item: CellItem) => void): void {
+    const { lists } = this
+    if (lat >= 90 || lat <= -90) {
+      const list = this.heads[number * HEAD_WORDS + (lat > 0 ? HEAD_NORTH : HEAD_SOUTH)]
+      const end = list === 0 ? 0 : list + lists[list - 1]
+      for (let at = list; at < end; at++) {
+        const record = lists[at]
+        visit({ tag: WHOLE, value: record, level: 0, holds: this.tests.holdsPole(record, lat) })
+      }
+      return
+    }
+    const found = this.#cellAt(number, lon, lat)
+    if (found === null) return
+    const { entry, level } = found
+    const x = gridX(lon) >>> (GRID_LEVELS - level)
+    const tagOf = (word: number): number => word >>> TAG_SHIFT
+    const say = (word: number, near: number): void => {
+      const tag = tagOf(word)
+      const value = word & VALUE_MASK
+      const holds =
+        tag === INSIDE ||
+        (tag === WHOLE
+          ? this.tests.holds(value, lon, lat)
+          : this.tests.holdsNear(value, lists, near, cellEast(x, level), lon, lat))
+      visit({ tag, value, level, holds })
+    }
+    if (tagOf(entry) !== LIST) {
+      say(entry, -1)
+      return
+    }
+    let at = entry & VALUE_MASK
+    for (let left = lists[at++]; left > 0; left--) {
+      const item = lists[at++]
+      say(item, at)
+      if (tagOf(item) === NEAR) at += 1 + (lists[at] >>> 1)
+    }
+  }
+
+  #cellAt(number: number, lon: number, lat: number): { entry: number; level: number } | null {
+    const { heads, nodes } = this
+    const head = number * HEAD_WORDS
+    let level = heads[head + HEAD_LEVEL]
+    let down = GRID_LEVELS - level
+    const x = gridX(lon)
+    const y = gridY(lat)
+    const column = (x >>> down) - heads[head + HEAD_X]
+    const row = (y >>> down) - heads[head + HEAD_Y]
+    const width = heads[head + HEAD_WIDTH]
+    if (column < 0 || row < 0 || column >= width || row >= heads[head + HEAD_HEIGHT]) return null
+    let entry = this.roots[heads[head + HEAD_ROOTS] + row * width + column]
+    while (entry !== 0 && entry >>> TAG_SHIFT === NODE) {
+      down -= 2
+      level += 2
+      entry = nodes[(entry << NODE_SHIFT) | (((y >>> down) & 3) << 2) | ((x >>> down) & 3)]
+    }
+    return entry === 0 ? null : { entry, level }
   }
 
   /** At a pole every longitude is the same point: what reaches it is in a list of its own. */

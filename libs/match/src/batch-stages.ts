@@ -120,7 +120,7 @@ export class BatchStages {
       entry[k] = e
       down[k] = shift
       next[more] = k
-      more += (((e - 1) >>> TAG_SHIFT) - 1) >>> 31 // 1 for a node, whose tag is 0, but not for 0 itself
+      more += (((e >>> TAG_SHIFT) - 1) & (e | -e)) >>> 31 // 1 for a node: its tag is 0 and it is not 0 itself
     }
     while (more > 0) {
       shift -= 2
@@ -131,7 +131,7 @@ export class BatchStages {
         entry[k] = e
         down[k] = shift
         next[still] = k
-        still += (((e - 1) >>> TAG_SHIFT) - 1) >>> 31
+        still += (((e >>> TAG_SHIFT) - 1) & (e | -e)) >>> 31
       }
       more = still
     }

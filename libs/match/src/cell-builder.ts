@@ -210,10 +210,7 @@ export class CellBuilder {
   /** The entry of a cell: divided while that pays, else a list or what stands for one. */
   #cell(entries: IntList, edges: IntList, x: number, y: number, level: number, depth: number): number {
     if (entries.length === 0) return 0
-    const divide =
-      level + 2 <= GRID_LEVELS &&
-      (this.#cost(entries, level) >= WORTH_A_NODE || this.#cost(entries, level - CROWDED_LEVELS) >= CROWDED)
-    if (!divide) return this.lists.entryOf(entries, edges)
+    if (level + 2 > GRID_LEVELS || !this.#isWorthDividing(entries, level)) return this.lists.entryOf(entries, edges)
     const frame = this.#frame(depth)
     this.#sorter.split(entries, edges, x, y, level, frame)
     const node = this.nodes.length >>> NODE_SHIFT
@@ -238,23 +235,26 @@ export class CellBuilder {
     return first
   }
 
-  /** What a point pays for tests of the shapes that want cells finer than `level`, in units of one circle. */
-  #cost(entries: IntList, level: number): number {
+  /** By what a point pays for tests, in units of one circle. */
+  #isWorthDividing({ data, length }: IntList, level: number): boolean {
     const { u32 } = this.#views
     let cost = 0
-    for (let e = 0; e < entries.length; e += ENTRY_WORDS) {
-      const ref = entries.data[e]
+    let crowd = 0
+    for (let e = 0; e < length; e += ENTRY_WORDS) {
+      const ref = data[e]
       const tag = ref >>> TAG_SHIFT
       if (tag === INSIDE) continue
-      const record = ref & VALUE_MASK
-      if (((u32[2 * record] >>> FINEST_SHIFT) & FINEST_MASK) <= level) continue
-      const kind = u32[2 * record] & KIND_MASK
-      if (kind === CIRCLE) cost += 1
-      else if (kind < RINGS_E7) cost += 1.3
-      else if (tag === WHOLE) cost += (u32[2 * record] >>> VERTICES_SHIFT) / 8
-      else cost += 0.7 + (entries.data[e + 2] >>> 1) / 8
+      const header = u32[2 * (ref & VALUE_MASK)]
+      const finest = (header >>> FINEST_SHIFT) & FINEST_MASK
+      if (finest + CROWDED_LEVELS <= level) continue
+      const kind = header & KIND_MASK
+      let test = 1.3
+      if (kind === CIRCLE) test = 1
+      else if (kind >= RINGS_E7) test = tag === WHOLE ? (header >>> VERTICES_SHIFT) / 8 : 0.7 + (data[e + 2] >>> 1) / 8
+      crowd += test
+      if (finest > level) cost += test
     }
-    return cost
+    return cost >= WORTH_A_NODE || crowd >= CROWDED
   }
 
   #frame(depth: number): Frame {

@@ -5,20 +5,9 @@ import { INSIDE, TAG_SHIFT, VALUE_MASK, WHOLE } from './cells.ts'
 import { ON } from './crossings.ts'
 import { CELL_SLACK_DEG, CELL_WIDTHS, cellEast, cellSouth, cellWest } from './grid.ts'
 import { IntList } from './growing.ts'
-import {
-  ALIAS,
-  CIRCLE,
-  E7,
-  firstElementOf,
-  isWholeRing,
-  KIND_MASK,
-  type RecordViews,
-  RING_E7,
-  RINGS_E7,
-  ringEndsOf,
-  VERTICES_SHIFT,
-} from './records.ts'
+import { CIRCLE, isWholeRing, KIND_MASK, type RecordViews } from './records.ts'
 import type { ShapeTests } from './shape-tests.ts'
+import { Vertices } from './vertices.ts'
 
 /** Edges are filed with the cells they come so near to: those a path to `cellEast` may meet, and rounding on top. */
 const REACH_DEG = 3 * CELL_SLACK_DEG
@@ -295,71 +284,6 @@ export class CellSorter {
     const dx = ux * along - cx
     const dy = uy * along - cy
     return Math.sqrt(dx * dx + dy * dy)
-  }
-}
-
-/** Reads the vertices of one polygon's record after the other, moved by its alias. */
-class Vertices {
-  readonly #views: RecordViews
-  #values: Int32Array | Float64Array = new Int32Array(0)
-  #scale = 1
-  #first = 0
-  #shift = 0
-  /** Of an open ring: its number of vertices. 0 = rings are closed. */
-  #wrapsAt = 0
-  #record = 0
-
-  constructor(views: RecordViews) {
-    this.#views = views
-  }
-
-  load(record: number): this {
-    const { u32, i32, f64 } = this.#views
-    let target = record
-    this.#shift = 0
-    if ((u32[2 * target] & KIND_MASK) === ALIAS) {
-      this.#shift = i32[2 * target + 3]
-      target = u32[2 * target + 2]
-    }
-    const kind = u32[2 * target] & KIND_MASK
-    const isE7 = kind === RING_E7 || kind === RINGS_E7
-    this.#values = isE7 ? i32 : f64
-    this.#scale = isE7 ? E7 : 1
-    this.#first = firstElementOf(u32, target)
-    this.#wrapsAt = kind < RINGS_E7 ? u32[2 * target] >>> VERTICES_SHIFT : 0
-    this.#record = target
-    return this
-  }
-
-  next(v: number): number {
-    return v + 1 === this.#wrapsAt ? 0 : v + 1
-  }
-
-  x(v: number): number {
-    return this.#values[this.#first + 2 * v] / this.#scale + this.#shift
-  }
-
-  y(v: number): number {
-    return this.#values[this.#first + 2 * v + 1] / this.#scale
-  }
-
-  edgesInto(edges: IntList): number {
-    const { u32 } = this.#views
-    const vertices = u32[2 * this.#record] >>> VERTICES_SHIFT
-    edges.reserve(vertices)
-    const before = edges.length
-    if (this.#wrapsAt > 0) {
-      for (let v = 0; v < vertices; v++) edges.push(v)
-    } else {
-      const ends = ringEndsOf(u32, this.#record)
-      let ring = 0
-      for (let v = 0; v < vertices; v++) {
-        // The last vertex of a closed ring begins no edge.
-        if (v + 1 === u32[ends + ring]) ring++
-        else edges.push(v)
-      }
-    }
-    return edges.length - before
   }
 }
 

@@ -30,6 +30,11 @@ export class CircleTable {
     toEcefInto(lon, lat, this.#point, 0)
   }
 
+  circle(c: number): CircleShape {
+    const at = c * STRIDE + 5
+    return { kind: 'circle', lon: this.#rows[at], lat: this.#rows[at + 1], radiusM: this.#rows[at + 2] }
+  }
+
   /** Is the point, given to `setPoint` and here again, at most the radius from the centre of circle c? */
   holds(c: number, lon: number, lat: number): boolean {
     const rows = this.#rows

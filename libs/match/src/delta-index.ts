@@ -1,5 +1,5 @@
 // The delta of an index, opened where it serves: an rbush laid out flat finds candidates, exact tests decide.
-import type { FenceFacts, SlotList } from '@fencepost/model'
+import type { CircleShape, FenceFacts, SlotList } from '@fencepost/model'
 import { BeaconTable } from './beacon-table.ts'
 import { NODE_ENTRIES, type PackedTrees } from './box-tree.ts'
 import { CircleTable } from './circle-table.ts'
@@ -7,6 +7,15 @@ import { FactsTable } from './delta-facts.ts'
 import { EVERY_TENANT } from './facts-table.ts'
 import type { PackedDelta, PackedParts } from './packed-delta.ts'
 import { PolygonTable } from './polygon-table.ts'
+
+/** What the delta says of one circle or polygon. */
+export interface DeltaPart {
+  readonly slot: number
+  readonly holds: boolean
+  readonly circle: CircleShape | null
+  /** Of a polygon. */
+  readonly forEachEdge: (visit: (ax: number, ay: number, bx: number, by: number) => void) => void
+}
 
 export class DeltaIndex {
   readonly size: number
@@ -76,6 +85,35 @@ export class DeltaIndex {
     this.#beacons.collect(EVERY_TENANT, kind, id, at, out)
     if (own !== undefined) this.#beacons.collect(own, kind, id, at, out)
     for (let i = start; i < out.length; i++) out.slots[i] += offset
+  }
+
+  /** Visits every part whose box holds the point, with what the test says of it. */
+  forEachPart(tenant: string, lon: number, lat: number, visit: (part: DeltaPart) => void): void {
+    const { first, boxes, child } = this.#trees
+    const atPole = lat === 90 || lat === -90
+    const stack = [EVERY_TENANT, this.#tenants.get(tenant) ?? -1].filter((root) => root >= 0)
+    this.#pointSet = false
+    for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+      for (let e = first[node]; e < first[node + 1]; e++) {
+        const at = e * 4
+        if (!atPole && (lon < boxes[at] || lon > boxes[at + 2])) continue
+        if (lat < boxes[at + 1] || lat > boxes[at + 3]) continue
+        if (child[e] >= 0) stack.push(child[e])
+        else visit(this.#partOf(~child[e], lon, lat, atPole))
+      }
+    }
+  }
+
+  #partOf(part: number, lon: number, lat: number, atPole: boolean): DeltaPart {
+    const shape = this.#parts.shape[part]
+    const shift = this.#parts.shift[part]
+    return {
+      slot: this.#parts.slot[part],
+      holds: atPole ? this.#holdsPole(part, lat) : this.#holds(part, lon, lat),
+      circle: shape < 0 ? this.#circles.circle(~shape) : null,
+      forEachEdge: (visit) =>
+        this.#polygons.forEachEdge(shape, (ax, ay, bx, by) => visit(ax + shift, ay, bx + shift, by)),
+    }
   }
 
   #walk(root: number, x: number, y: number, offset: number, out: SlotList): void {

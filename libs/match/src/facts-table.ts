@@ -1,5 +1,6 @@
 // What is known of each fence but its shape, in memory that threads share. What many fences have in common is written once.
 import type { FenceFacts } from '@fencepost/model'
+import { DoubleList, IntList } from './growing.ts'
 import { arraySource, type Section, type SectionSource, wordsOf } from './image.ts'
 import { packTexts, TEXT_SECTIONS, TextColumn } from './text-column.ts'
 
@@ -17,40 +18,97 @@ export const FACTS_SECTIONS = 1 + 4 * TEXT_SECTIONS
 
 type Common = Pick<FenceFacts, 'tags' | 'campaigns' | 'dwellS'>
 
-/** The sections for `count` fences by slot: by id in UTF-16 code units, then tenant. `tenants` ascend. */
-export function packFacts(
-  count: number,
-  factsOf: (slot: number) => FenceFacts,
-  tenants: readonly string[],
-): SectionSource[] {
-  const numbers = new Map(tenants.map((tenant, i): [string | null, number] => [tenant, i + 1]))
-  const words = new Uint32Array(count * WORDS)
-  const commons = new Map<string, number>()
-  for (let slot = 0; slot < count; slot++) {
-    const { tenant, version, tags, campaigns, dwellS } = factsOf(slot)
-    const common = JSON.stringify({ tags, campaigns, dwellS } satisfies Common)
-    let number = commons.get(common)
-    if (number === undefined) {
-      number = commons.size
-      commons.set(common, number)
-    }
-    words[slot * WORDS] = numbers.get(tenant) ?? EVERY_TENANT
-    words[slot * WORDS + 1] = number
-    words[slot * WORDS + 2] = version % HALF
-    words[slot * WORDS + 3] = version / HALF
+/** Gathers the facts of fences, in columns: a million of them are a few arrays and their ids. */
+export class FactsWriter {
+  readonly ids: string[] = []
+  readonly #names: (string | null)[] = []
+  readonly #versions = new DoubleList()
+  /** Numbers of its tenant and of what it has in common, in the order they were first met. */
+  readonly #tenantOf = new IntList()
+  readonly #commonOf = new IntList()
+  /** Every tenant's, null, is the first. */
+  readonly tenants: (string | null)[] = [null]
+  readonly #tenantNumbers = new Map<string | null, number>([[null, 0]])
+  readonly #commons: string[] = []
+  readonly #commonNumbers = new Map<string, number>()
+
+  get size(): number {
+    return this.ids.length
   }
-  const commonTexts = [...commons.keys()]
-  return [
-    arraySource(words),
-    ...packTexts(count, (slot) => factsOf(slot).id),
-    // An empty text is no name; a name has a mark before it.
-    ...packTexts(count, (slot) => {
-      const { name } = factsOf(slot)
-      return name === null ? '' : `=${name}`
-    }),
-    ...packTexts(commonTexts.length, (i) => commonTexts[i]),
-    ...packTexts(tenants.length, (i) => tenants[i]),
-  ]
+
+  /** Returns the number of the fence. */
+  add({ id, name, tenant, version, tags, campaigns, dwellS }: FenceFacts): number {
+    const plain = tags.length === 0 && campaigns.length === 0 && dwellS === null
+    const common = plain ? PLAIN : JSON.stringify({ tags, campaigns, dwellS } satisfies Common)
+    this.#names.push(name)
+    this.#versions.push(version)
+    this.#tenantOf.push(numberOf(tenant, this.tenants, this.#tenantNumbers))
+    this.#commonOf.push(numberOf(common, this.#commons, this.#commonNumbers))
+    return this.ids.push(id) - 1
+  }
+
+  /** Position in `tenants` of the tenant of fence `number`. */
+  tenantOf(number: number): number {
+    return this.#tenantOf.data[number]
+  }
+
+  /** Numbers of the fences in the order of slots. Files and bases are mostly in it already. */
+  slotOrder(): Uint32Array {
+    const compare = (a: number, b: number): number => {
+      if (this.ids[a] !== this.ids[b]) return this.ids[a] < this.ids[b] ? -1 : 1
+      const [x, y] = [this.tenants[this.tenantOf(a)], this.tenants[this.tenantOf(b)]]
+      return x === y ? 0 : comesBefore(x, y) ? -1 : 1
+    }
+    const order = Uint32Array.from(this.ids, (_, i) => i)
+    for (let i = 1; i < order.length; i++) if (compare(i - 1, i) > 0) return order.sort(compare)
+    return order
+  }
+
+  /** Positions in `tenants` in the order of their names, every tenant's first: the i-th has number i from now on. */
+  tenantOrder(): number[] {
+    const order = this.tenants.map((_, i) => i)
+    return order.sort((a, b) => (comesBefore(this.tenants[a], this.tenants[b]) ? -1 : 1))
+  }
+
+  /** The sections of a FactsTable, given the orders above. */
+  sections(slotOrder: Uint32Array, tenantOrder: readonly number[]): SectionSource[] {
+    const count = this.size
+    const ranks = new Uint32Array(this.tenants.length)
+    tenantOrder.forEach((position, number) => {
+      ranks[position] = number
+    })
+    const words = new Uint32Array(count * WORDS)
+    for (let slot = 0; slot < count; slot++) {
+      const number = slotOrder[slot]
+      const version = this.#versions.data[number]
+      words[slot * WORDS] = ranks[this.#tenantOf.data[number]]
+      words[slot * WORDS + 1] = this.#commonOf.data[number]
+      words[slot * WORDS + 2] = version % HALF
+      words[slot * WORDS + 3] = version / HALF
+    }
+    const tenants = tenantOrder.slice(1).map((position) => this.tenants[position] as string)
+    return [
+      arraySource(words),
+      ...packTexts(count, (slot) => this.ids[slotOrder[slot]]),
+      // An empty text is no name; a name has a mark before it.
+      ...packTexts(count, (slot) => {
+        const name = this.#names[slotOrder[slot]]
+        return name === null ? '' : `=${name}`
+      }),
+      ...packTexts(this.#commons.length, (i) => this.#commons[i]),
+      ...packTexts(tenants.length, (i) => tenants[i]),
+    ]
+  }
+}
+
+const PLAIN = JSON.stringify({ tags: [], campaigns: [], dwellS: null } satisfies Common)
+
+/** The position of a value in a list that grows by those not met before. */
+function numberOf<T>(value: T, list: T[], numbers: Map<T, number>): number {
+  const known = numbers.get(value)
+  if (known !== undefined) return known
+  numbers.set(value, list.length)
+  return list.push(value) - 1
 }
 
 export class FactsTable {

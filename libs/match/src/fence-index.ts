@@ -6,12 +6,14 @@ import {
   type FenceIndex,
   LIMITS,
   LOCATION,
+  type MatchStep,
   type PingColumns,
   type SlotList,
 } from '@fencepost/model'
 import { BaseIndex } from './base-index.ts'
 import { BatchStages, BLOCK } from './batch-stages.ts'
 import { DeltaIndex } from './delta-index.ts'
+import { explainMatch } from './explain.ts'
 import { EVERY_TENANT } from './facts-table.ts'
 import { dropRepeats, sortHits, sortMixedHits } from './hit-order.ts'
 import type { PackedDelta } from './packed-delta.ts'
@@ -119,6 +121,10 @@ class PackedIndex implements FenceIndex {
       if (list.length - start > 1) this.#settle(start, sorted, list)
     }
     out.matched += matched
+  }
+
+  explain(tenant: string, lon: number, lat: number): MatchStep[] {
+    return explainMatch(this.#base, this.#delta, tenant, lon, lat)
   }
 
   #collectPing(tenant: string, own: number, columns: PingColumns, i: number, out: BatchHits): void {

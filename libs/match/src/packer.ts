@@ -1,10 +1,10 @@
 // Gathers fences and makes the immutable base of an index of them: one block of memory. All the work that grows with fences is here.
-import { circleBox, polygonBox } from '@fencepost/geo'
-import type { Fence, FenceFacts, Polygon } from '@fencepost/model'
+import { type Box, circleBox, polygonBox } from '@fencepost/geo'
+import type { Fence, Polygon } from '@fencepost/model'
 import type { BaseIndex } from './base-index.ts'
 import { type BeaconRegion, beaconSources, packBeacons } from './beacon-table.ts'
 import { CellBuilder, type Placed } from './cell-builder.ts'
-import { inSlotOrder, packFacts } from './facts-table.ts'
+import { FactsWriter } from './facts-table.ts'
 import { CELL_SLACK_DEG } from './grid.ts'
 import { DoubleList, IntList, type WordChunks } from './growing.ts'
 import { arraySource, makeImage, type SectionSource } from './image.ts'
@@ -47,8 +47,7 @@ export function createPacker(options: PackerOptions = {}): Packer {
 
 class BasePacker implements Packer {
   readonly #options: PackerOptions
-  /** Facts of the fences in the order they came. */
-  readonly #facts: FenceFacts[] = []
+  readonly #facts = new FactsWriter()
   /** Records whose header says which fence they are of, in that order. */
   readonly #writer = new RecordWriter()
   readonly #beacons: { readonly shape: BeaconRegion['shape']; readonly number: number }[] = []
@@ -58,9 +57,8 @@ class BasePacker implements Packer {
   }
 
   add(fence: Fence): void {
-    const { shape, ...facts } = fence
-    const number = this.#facts.length
-    this.#facts.push(facts)
+    const { shape } = fence
+    const number = this.#facts.add(fence)
     if (shape.kind === 'beacon') this.#beacons.push({ shape, number })
     else if (shape.kind === 'circle') this.#writer.circle(shape, number)
     else for (const polygon of shape.polygons) this.#addPolygon(polygon, number)
@@ -70,8 +68,7 @@ class BasePacker implements Packer {
     const numbers = new Int32Array(base.size).fill(-1)
     for (let slot = 0; slot < base.size; slot++) {
       if (isGone(slot)) continue
-      numbers[slot] = this.#facts.length
-      this.#facts.push(base.facts.of(slot))
+      numbers[slot] = this.#facts.add(base.facts.of(slot))
     }
     const { records } = base
     let last = 0
@@ -89,16 +86,15 @@ class BasePacker implements Packer {
 
   finish(): SharedArrayBuffer {
     const facts = this.#facts
-    const bySlot = slotOrder(facts)
-    const slots = new Uint32Array(facts.length)
+    const bySlot = facts.slotOrder()
+    const slots = new Uint32Array(facts.size)
     bySlot.forEach((number, slot) => {
       slots[number] = slot
     })
-    const tenants = [...new Set(facts.map(({ tenant }) => tenant))].filter((tenant) => tenant !== null)
-    tenants.sort((a, b) => (a < b ? -1 : 1))
-    const groups = new Map<string | null, Group>()
-    for (const tenant of [null, ...tenants]) groups.set(tenant, { records: new IntList(), regions: [] })
-    const groupOf = (number: number): Group => groups.get(facts[number].tenant) as Group
+    const groups = facts.tenants.map((): Group => ({ records: new IntList(), regions: [] }))
+    const tenantOrder = facts.tenantOrder()
+    const inOrder = tenantOrder.map((position) => groups[position])
+    const groupOf = (number: number): Group => groups[facts.tenantOf(number)]
     const { views, length } = this.#writer
     for (let at = 0; at < length; at += recordUnits(views, at)) {
       if (kindOf(views, at) !== ALIAS) groupOf(views.u32[2 * at + 1]).records.push(at)
@@ -106,7 +102,7 @@ class BasePacker implements Packer {
     for (const { shape, number } of this.#beacons) groupOf(number).regions.push({ shape, slot: slots[number] })
 
     const final = new RecordWriter(length + 1)
-    const placed = [...groups.values()].map(({ records }) => place(records, this.#writer, final, slots))
+    const placed = inOrder.map(({ records }) => place(records, this.#writer, final, slots))
     const cells = new CellBuilder(final.views)
     placed.forEach((shapes, i) => {
       cells.add(shapes)
@@ -118,8 +114,8 @@ class BasePacker implements Packer {
       wordsSource(cells.nodes),
       wordsSource(cells.lists.words),
       arraySource(final.views.f64.subarray(0, final.length)),
-      ...packFacts(facts.length, (slot) => facts[bySlot[slot]], tenants),
-      ...beaconSources(packBeacons([...groups.values()].map(({ regions }) => regions))),
+      ...facts.sections(bySlot, tenantOrder),
+      ...beaconSources(packBeacons(inOrder.map(({ regions }) => regions))),
     ])
   }
 
@@ -143,12 +139,14 @@ interface Group {
 function place(records: IntList, staged: RecordWriter, final: RecordWriter, slots: Uint32Array): Placed {
   const { views } = staged
   const boxes = Array.from({ length: 4 }, () => new Float64Array(records.length))
-  for (let i = 0; i < records.length; i++) {
-    boxOf(views, records.data[i]).forEach((value, side) => {
-      boxes[side][i] = value
-    })
-  }
   const [minLon, minLat, maxLon, maxLat] = boxes
+  for (let i = 0; i < records.length; i++) {
+    const box = boxOf(views, records.data[i])
+    minLon[i] = box.minLon
+    minLat[i] = box.minLat
+    maxLon[i] = box.maxLon
+    maxLat[i] = box.maxLat
+  }
   const order = spatialOrder(
     minLon.map((west, i) => (west + maxLon[i]) / 2),
     minLat.map((south, i) => (south + maxLat[i]) / 2),
@@ -186,28 +184,20 @@ function place(records: IntList, staged: RecordWriter, final: RecordWriter, slot
   return placed
 }
 
-function boxOf(views: RecordViews, at: number): [number, number, number, number] {
+function boxOf(views: RecordViews, at: number): Box {
   const { i32, f64 } = views
   const kind = kindOf(views, at)
-  if (kind === CIRCLE) {
-    const { minLon, minLat, maxLon, maxLat } = circleBox({
-      kind: 'circle',
-      lon: f64[at + 1],
-      lat: f64[at + 2],
-      radiusM: f64[at + 3],
-    })
-    return [minLon, minLat, maxLon, maxLat]
+  if (kind === CIRCLE) return circleBox({ kind: 'circle', lon: f64[at + 1], lat: f64[at + 2], radiusM: f64[at + 3] })
+  if (kind === RING_E7 || kind === RINGS_E7) {
+    const box = 2 * at + 2
+    return {
+      minLon: i32[box] / E7,
+      minLat: i32[box + 1] / E7,
+      maxLon: i32[box + 2] / E7,
+      maxLat: i32[box + 3] / E7,
+    }
   }
-  const isE7 = kind === RING_E7 || kind === RINGS_E7
-  const side = (i: number): number => (isE7 ? i32[2 * at + 2 + i] / E7 : f64[at + 1 + i])
-  return [side(0), side(1), side(2), side(3)]
-}
-
-/** Numbers of the fences in the order of slots. Files and bases are mostly in it already. */
-function slotOrder(facts: readonly FenceFacts[]): Uint32Array {
-  const order = Uint32Array.from(facts, (_, i) => i)
-  const isSorted = facts.every((fence, i) => i === 0 || inSlotOrder(facts[i - 1], fence) <= 0)
-  return isSorted ? order : order.sort((a, b) => inSlotOrder(facts[a], facts[b]))
+  return { minLon: f64[at + 1], minLat: f64[at + 2], maxLon: f64[at + 3], maxLat: f64[at + 4] }
 }
 
 function wordsSource(words: WordChunks): SectionSource {

@@ -1,17 +1,11 @@
 // All polygons of an index in typed arrays, and the exact answer to “does this one hold the point?”, boundary included.
-import { side } from '@fencepost/geo'
 import type { Polygon } from '@fencepost/model'
+import { meet, ON } from './crossings.ts'
 import { type PackedStripes, packStripes, stripeOf } from './stripes.ts'
 
 /** Bits of `poles`. */
 const NORTH = 1
 const SOUTH = 2
-
-const MISS = 0
-const CROSSES = 1
-const ON = 2
-/** Shewchuk's bound on the rounding error of a determinant, as a share of the sum of its terms. */
-const DOUBT = 3.3306690738754716e-16
 
 /** Polygons, their rings and their stripes. */
 export interface PackedPolygons extends PackedStripes {
@@ -101,6 +95,15 @@ export class PolygonTable {
     return ((this.#poles[p] as number) & bit) !== 0 || this.holds(p, 0, lat)
   }
 
+  /** Visits every edge of polygon p. */
+  forEachEdge(p: number, visit: (ax: number, ay: number, bx: number, by: number) => void): void {
+    const xy = this.#xy
+    for (let r = this.#firstRing[p]; r < this.#firstRing[p + 1]; r++) {
+      const end = 2 * this.#firstVertex[r + 1] - 2
+      for (let at = 2 * this.#firstVertex[r]; at < end; at += 2) visit(xy[at], xy[at + 1], xy[at + 2], xy[at + 3])
+    }
+  }
+
   #holdsSmall(p: number, x: number, y: number): boolean {
     const xy = this.#xy
     let crossings = 0
@@ -108,7 +111,7 @@ export class PolygonTable {
     for (let r = this.#firstRing[p] as number; r < lastRing; r++) {
       const end = 2 * (this.#firstVertex[r + 1] as number) - 2
       for (let at = 2 * (this.#firstVertex[r] as number); at < end; at += 2) {
-        const met = meet(xy, at, x, y)
+        const met = meet(xy[at], xy[at + 1], xy[at + 2], xy[at + 3], x, y)
         if (met === ON) return true
         crossings += met
       }
@@ -124,31 +127,11 @@ export class PolygonTable {
     const end = this.#firstEntry[s + 1] as number
     let crossings = 0
     for (let e = this.#firstEntry[s] as number; e < end; e++) {
-      const met = meet(xy, 2 * (entries[e] as number), x, y)
+      const at = 2 * (entries[e] as number)
+      const met = meet(xy[at], xy[at + 1], xy[at + 2], xy[at + 3], x, y)
       if (met === ON) return true
       crossings += met
     }
     return (crossings & 1) === 1
   }
-}
-
-/**
- * How the ray from (x, y) to the east meets the edge whose first end is at `xy[at]`. An end counts as above the ray when its
- * latitude is greater, so that a vertex on the ray is counted once.
- */
-function meet(xy: Float64Array, at: number, x: number, y: number): number {
-  const ay = xy[at + 1] as number
-  const by = xy[at + 3] as number
-  if (ay < y ? by < y : ay > y && by > y) return MISS
-  const ax = xy[at] as number
-  const bx = xy[at + 2] as number
-  if (ax < x && bx < x) return MISS
-  const passes = ay > y !== by > y
-  if (ax > x && bx > x) return passes ? CROSSES : MISS
-  const left = (ay - y) * (bx - x)
-  const right = (ax - x) * (by - y)
-  let turn = right - left
-  if (Math.abs(turn) < DOUBT * Math.abs(left + right)) turn = side(ax, ay, bx, by, x, y)
-  if (turn === 0) return ON
-  return passes && turn > 0 === by > ay ? CROSSES : MISS
 }

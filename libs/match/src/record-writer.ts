@@ -31,7 +31,7 @@ import {
 const MAX_UNITS = 2 ** 30
 
 /** Cells that the edge of a shape should run through at the level it wants, or as many as it has vertices. */
-const CELLS_A_SHAPE = 40
+const CELLS_A_SHAPE = 20
 /** No shape wants cells finer than this, 38 m by 19 m. */
 const FINEST_LEVEL = 20
 const METRES_A_DEGREE = 110_000

@@ -29,6 +29,7 @@ export {
   type EventSink,
   type FenceIndex,
   type Logger,
+  type MatchStep,
   SinkError,
   SlotList,
   silentLogger,

@@ -50,6 +50,23 @@ export interface FenceIndex {
   matchBeaconInto(tenant: string, kind: number, id: Uint8Array, offset: number, out: SlotList): void
   /** Every ping of the batch whose `reason` is 0, into `out`, replacing what it held. */
   matchBatchInto(tenant: string, columns: PingColumns, out: BatchHits): void
+  /** Every fence that `matchInto` looks at for this point, in order of id, and why it is a hit or not. For people and tests: it allocates. */
+  explain(tenant: string, lon: number, lat: number): MatchStep[]
+}
+
+/** One fence, or one polygon of it, that a match looked at. */
+export interface MatchStep {
+  readonly fence: FenceFacts
+  readonly inside: boolean
+  /**
+   * `cell_inside`: the fence holds all of the ping's cell. `within_radius`, `beyond_radius`, `in_polygon`, `outside_polygon`: the exact test.
+   * `changed_since`: it was removed, or another step tells of its new shape.
+   */
+  readonly rule: 'cell_inside' | 'within_radius' | 'beyond_radius' | 'in_polygon' | 'outside_polygon' | 'changed_since'
+  /** Metres to the nearest edge, where the shape was looked at; of a polygon only about right. */
+  readonly edgeM: number | null
+  /** What of the index answered. */
+  readonly seenBy: string
 }
 
 /** A growing list of slots, owned by the caller and reused. */

@@ -63,6 +63,7 @@ function indexOf(fences: readonly Fence[]): FenceIndex {
     matchInto: unused,
     matchBeaconInto: unused,
     matchBatchInto: unused,
+    explain: unused,
   }
 }
 
