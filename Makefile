@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 VITEST := node_modules/.bin/vitest run --config libs/testbed/vitest.config.ts
 
-.PHONY: help run test test-unit test-node22 check format build bench load oracle clean
+.PHONY: help run test test-unit test-node22 check format build bench bench-match load oracle clean
 
 help: ## this menu
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ build: node_modules/.installed ## installs what is missing and compiles to dist
 
 bench: build ## micro benches, about a minute; prints ratios
 	@node bench/dist/micro.js $(ARGS)
+
+bench-match: build ## our index beside four other ways to match, 10k to 1M fences; minutes; ARGS=--help
+	@node bench/dist/match.js $(ARGS)
 
 load: build ## load against a node it starts itself, beside an empty handler; ARGS=--help
 	@node bench/dist/load.js $(ARGS)

@@ -31,6 +31,8 @@ export interface ArmResult {
   readonly wallNs: Quartiles
   /** CPU of this arm over that of the first, round by round; null for the first. */
   readonly ratio: Quartiles | null
+  /** CPU of one operation in each round, for ratios between any two arms. */
+  readonly cpuNsByRound: readonly number[]
 }
 
 export interface CaseResult {
@@ -112,6 +114,7 @@ export async function measure(
       cpuNs: quartiles(cpu[i] as number[]),
       wallNs: quartiles(wall[i] as number[]),
       ratio: i === 0 ? null : quartiles(ratios[i] as number[]),
+      cpuNsByRound: cpu[i] as number[],
     })),
   }
 
@@ -139,6 +142,11 @@ export async function measure(
       if (spent >= forNs) return Math.max(1, spent / count)
     }
   }
+}
+
+/** How many times the CPU of arm `b` arm `a` takes: round by round, then the median of the rounds. */
+export function timesOf(a: Pick<ArmResult, 'cpuNsByRound'>, b: Pick<ArmResult, 'cpuNsByRound'>): Quartiles {
+  return quartiles(a.cpuNsByRound.map((cpu, round) => cpu / (b.cpuNsByRound[round] as number)))
 }
 
 function* thereAndBack(count: number): Generator<number> {

@@ -16,7 +16,7 @@ export interface SyntheticOptions {
   readonly seed: number
 }
 
-const METRES_PER_DEGREE = 111_320
+export const METRES_PER_DEGREE = 111_320
 const FENCES_PER_CITY = 250
 /** Half the width of a city in degrees of latitude, about 28 km: with FENCES_PER_CITY most places are in no fence, some in many. */
 const CITY_REACH = 0.25
@@ -148,6 +148,7 @@ function star(centre: Position, radiusM: number, random: () => number): Polygon 
   return { type: 'Polygon', coordinates: [ring] }
 }
 
-function round7(degrees: number): number {
+/** As both shapes of a ping say it. */
+export function round7(degrees: number): number {
   return Math.round(degrees * 1e7) / 1e7
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Arm, ChecksumError, measure, type Stopwatch } from '../src/measure.ts'
+import { type Arm, ChecksumError, measure, type Stopwatch, timesOf } from '../src/measure.ts'
 
 /** A clock that only the arms move: each pass costs its arm a fixed number of ns. */
 function fakeTime(): { stopwatch: Stopwatch; arm: (name: string, costNs: number, checksum?: number) => Arm } {
@@ -28,9 +28,11 @@ describe('measure', () => {
       stopwatch,
     )
     expect(result.arms).toEqual([
-      { name: 'ours', cpuNs: same(100), wallNs: same(200), ratio: null },
-      { name: 'theirs', cpuNs: same(300), wallNs: same(600), ratio: same(3) },
+      { name: 'ours', cpuNs: same(100), wallNs: same(200), ratio: null, cpuNsByRound: rounds(100) },
+      { name: 'theirs', cpuNs: same(300), wallNs: same(600), ratio: same(3), cpuNsByRound: rounds(300) },
     ])
+    const [ours, theirs] = result.arms
+    expect(timesOf(ours!, theirs!)).toEqual(same(1 / 3))
   })
 
   it('takes turns there and back in every round', async () => {
@@ -71,4 +73,8 @@ describe('measure', () => {
 
 function same(value: number): { q1: number; median: number; q3: number } {
   return { q1: expect.closeTo(value, 6), median: expect.closeTo(value, 6), q3: expect.closeTo(value, 6) }
+}
+
+function rounds(value: number): number[] {
+  return Array.from({ length: 5 }, () => expect.closeTo(value, 6))
 }

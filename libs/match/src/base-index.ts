@@ -45,6 +45,8 @@ export class BaseIndex {
   readonly records: RecordViews
   /** Units of all records. */
   readonly recordUnits: number
+  readonly geometryBytes: number
+  readonly factsBytes: number
   readonly tests: ShapeTests
   readonly heads: Uint32Array
   readonly roots: Uint32Array
@@ -60,8 +62,11 @@ export class BaseIndex {
     const { buffer, byteOffset, byteLength } = sections[4]
     this.records = viewsOf(buffer, byteOffset, byteLength)
     this.recordUnits = byteLength / 8
+    this.geometryBytes = byteLength
     this.tests = new ShapeTests(this.records)
-    this.facts = new FactsTable(sections.slice(CELL_SECTIONS))
+    const facts = sections.slice(CELL_SECTIONS, CELL_SECTIONS + FACTS_SECTIONS)
+    this.facts = new FactsTable(facts)
+    this.factsBytes = facts.reduce((sum, { byteLength }) => sum + byteLength, 0)
     this.size = this.facts.size
     const from = CELL_SECTIONS + FACTS_SECTIONS
     this.beacons = new BeaconTable(beaconsFrom(sections.slice(from, from + BEACON_SECTIONS)))

@@ -45,6 +45,25 @@ export function openFenceIndex(packed: PackedFences): FenceIndex {
   return new PackedIndex(packed)
 }
 
+/** What an index takes of memory. */
+export interface PackedSizes {
+  readonly fences: number
+  /** Vertices, circles and their headers. */
+  readonly geometryBytes: number
+  /** Cells, lists and beacon tables. */
+  readonly indexBytes: number
+  /** Ids, names, versions, tags and campaigns. */
+  readonly factsBytes: number
+  readonly totalBytes: number
+}
+
+/** The sizes of the base; a delta is small beside it. */
+export function packedSizes({ base }: PackedFences): PackedSizes {
+  const { size, geometryBytes, factsBytes } = new BaseIndex(base)
+  const totalBytes = base.byteLength
+  return { fences: size, geometryBytes, factsBytes, indexBytes: totalBytes - geometryBytes - factsBytes, totalBytes }
+}
+
 /** Below this many pings a batch is taken one by one: stages cost something themselves. */
 const STAGED_FROM = 4
 
