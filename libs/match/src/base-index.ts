@@ -15,7 +15,10 @@ import {
   LIST,
   NEAR,
   NODE,
+  NODE_BITS,
+  NODE_MASK,
   NODE_SHIFT,
+  PAGE_SHIFT,
   TAG_SHIFT,
   VALUE_MASK,
   WHOLE,
@@ -52,6 +55,8 @@ export class BaseIndex {
   readonly roots: Uint32Array
   readonly nodes: Uint32Array
   readonly lists: Uint32Array
+  /** Set by `#cellAt`. */
+  #down = 0
 
   constructor(image: SharedArrayBuffer) {
     const sections = sectionsOf(image)
@@ -80,35 +85,41 @@ export class BaseIndex {
       this.#collectPole(heads[head + (lat > 0 ? HEAD_NORTH : HEAD_SOUTH)], lat, out)
       return
     }
-    let level = heads[head + HEAD_LEVEL]
-    let down = GRID_LEVELS - level
     const x = gridX(lon)
-    const y = gridY(lat)
+    const entry = this.#cellAt(head, x, gridY(lat))
+    if (entry !== 0) this.take(entry, x, this.#down, lon, lat, out)
+  }
+
+  /** The entry of the cell of a column and row of the last level; `#down` says how many levels above that the cell is. */
+  #cellAt(head: number, x: number, y: number): number {
+    const { heads, nodes } = this
+    let down = GRID_LEVELS - heads[head + HEAD_LEVEL]
     const column = (x >>> down) - heads[head + HEAD_X]
     const row = (y >>> down) - heads[head + HEAD_Y]
     const width = heads[head + HEAD_WIDTH]
-    if (column < 0 || row < 0 || column >= width || row >= heads[head + HEAD_HEIGHT]) return
+    if (column < 0 || row < 0 || column >= width || row >= heads[head + HEAD_HEIGHT]) return 0
     let entry = this.roots[heads[head + HEAD_ROOTS] + row * width + column]
-    const { nodes } = this
-    while (entry !== 0 && entry >>> TAG_SHIFT === 0) {
-      down -= 2
-      level += 2
-      entry = nodes[(entry << NODE_SHIFT) | (((y >>> down) & 3) << 2) | ((x >>> down) & 3)]
+    while (entry !== 0 && entry >>> TAG_SHIFT === NODE) {
+      const bits = NODE_BITS + (entry >>> PAGE_SHIFT) * NODE_BITS
+      const mask = (1 << bits) - 1
+      down -= bits
+      entry = nodes[((entry & NODE_MASK) << NODE_SHIFT) + ((((y >>> down) & mask) << bits) | ((x >>> down) & mask))]
     }
-    if (entry !== 0) this.take(entry, x, level, lon, lat, out)
+    this.#down = down
+    return entry
   }
 
-  /** Appends what the entry of the cell at `level` that column `x` of the last level is in says of the point. */
-  take(entry: number, x: number, level: number, lon: number, lat: number, out: SlotList): void {
+  /** Appends what the entry of a cell `down` levels above the last says of the point, which lies in column `x` of that. */
+  take(entry: number, x: number, down: number, lon: number, lat: number, out: SlotList): void {
     const tag = entry >>> TAG_SHIFT
     const value = entry & VALUE_MASK
     if (tag === INSIDE) out.push(value)
     else if (tag === WHOLE) {
       if (this.tests.holds(value, lon, lat)) out.push(this.records.u32[2 * value + 1])
-    } else this.#takeList(value, x, level, lon, lat, out)
+    } else this.#takeList(value, x, down, lon, lat, out)
   }
 
-  #takeList(list: number, x: number, level: number, lon: number, lat: number, out: SlotList): void {
+  #takeList(list: number, x: number, down: number, lon: number, lat: number, out: SlotList): void {
     const { lists, tests } = this
     const { u32 } = this.records
     let at = list + 1
@@ -120,7 +131,7 @@ export class BaseIndex {
       else if (tag === WHOLE) {
         if (tests.holds(value, lon, lat)) out.push(u32[2 * value + 1])
       } else {
-        const east = cellEast(x >>> (GRID_LEVELS - level), level)
+        const east = cellEast(x >>> down, GRID_LEVELS - down)
         if (tests.holdsNear(value, lists, at, east, lon, lat)) out.push(u32[2 * value + 1])
         at += 1 + (lists[at] >>> 1)
       }
@@ -139,10 +150,10 @@ export class BaseIndex {
       }
       return
     }
-    const found = this.#cellAt(number, lon, lat)
-    if (found === null) return
-    const { entry, level } = found
-    const x = gridX(lon) >>> (GRID_LEVELS - level)
+    const entry = this.#cellAt(number * HEAD_WORDS, gridX(lon), gridY(lat))
+    if (entry === 0) return
+    const level = GRID_LEVELS - this.#down
+    const x = gridX(lon) >>> this.#down
     const tagOf = (word: number): number => word >>> TAG_SHIFT
     const say = (word: number, near: number): void => {
       const tag = tagOf(word)
@@ -164,26 +175,6 @@ export class BaseIndex {
       say(item, at)
       if (tagOf(item) === NEAR) at += 1 + (lists[at] >>> 1)
     }
-  }
-
-  #cellAt(number: number, lon: number, lat: number): { entry: number; level: number } | null {
-    const { heads, nodes } = this
-    const head = number * HEAD_WORDS
-    let level = heads[head + HEAD_LEVEL]
-    let down = GRID_LEVELS - level
-    const x = gridX(lon)
-    const y = gridY(lat)
-    const column = (x >>> down) - heads[head + HEAD_X]
-    const row = (y >>> down) - heads[head + HEAD_Y]
-    const width = heads[head + HEAD_WIDTH]
-    if (column < 0 || row < 0 || column >= width || row >= heads[head + HEAD_HEIGHT]) return null
-    let entry = this.roots[heads[head + HEAD_ROOTS] + row * width + column]
-    while (entry !== 0 && entry >>> TAG_SHIFT === NODE) {
-      down -= 2
-      level += 2
-      entry = nodes[(entry << NODE_SHIFT) | (((y >>> down) & 3) << 2) | ((x >>> down) & 3)]
-    }
-    return entry === 0 ? null : { entry, level }
   }
 
   /** At a pole every longitude is the same point: what reaches it is in a list of its own. */

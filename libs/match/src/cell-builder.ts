@@ -15,7 +15,9 @@ import {
   INSIDE,
   NEAR,
   NODE,
+  NODE_MASK,
   NODE_SHIFT,
+  PAGE,
   TAG_SHIFT,
   VALUE_MASK,
   WHOLE,
@@ -56,6 +58,8 @@ const WORTH_A_NODE = 2
 /** From this cost on a cell is divided some levels beyond what its shapes want. Not further: where edges coincide it would never end. */
 const CROWDED = 16
 const CROWDED_LEVELS = 4
+/** From so many divided parts on a cell gets a page instead of a node. */
+const PAGE_FROM = 5
 
 export class CellBuilder {
   readonly roots = new WordChunks()
@@ -213,25 +217,60 @@ export class CellBuilder {
     if (level + 2 > GRID_LEVELS || !this.#isWorthDividing(entries, level)) return this.lists.entryOf(entries, edges)
     const frame = this.#frame(depth)
     this.#sorter.split(entries, edges, x, y, level, frame)
-    const node = this.nodes.length >>> NODE_SHIFT
-    for (let i = 0; i < PARTS; i++) this.nodes.push(0)
-    let same = true
-    let first = 0
+    const divided = frame.parts.reduce((sum, part) => sum + (this.#isWorthDividing(part, level + 2) ? 1 : 0), 0)
+    return divided >= PAGE_FROM && level + 4 <= GRID_LEVELS
+      ? this.#page(frame, x, y, level, depth)
+      : this.#node(frame, x, y, level, depth)
+  }
+
+  #node(frame: Frame, x: number, y: number, level: number, depth: number): number {
+    const node = this.#allocate(PARTS)
     for (let i = 0; i < PARTS; i++) {
-      const entry = this.#cell(
-        frame.parts[i],
-        frame.edges,
-        SIDE * x + (i & 3),
-        SIDE * y + (i >>> 2),
-        level + 2,
-        depth + 1,
-      )
-      this.nodes.set((node << NODE_SHIFT) + i, entry)
-      if (i === 0) first = entry
-      else if (entry !== first) same = false
+      const [px, py] = [SIDE * x + (i & 3), SIDE * y + (i >>> 2)]
+      this.nodes.set((node << NODE_SHIFT) + i, this.#cell(frame.parts[i], frame.edges, px, py, level + 2, depth + 1))
     }
-    if (!same || (first !== 0 && first >>> TAG_SHIFT === NODE)) return node
-    this.nodes.length = node << NODE_SHIFT // sixteen times the same: the node says no more than one of them
+    return this.#settled(node, PARTS, 0)
+  }
+
+  /** The parts of the parts, without a node between: one load fewer where nearly all parts are divided anyway. */
+  #page(frame: Frame, x: number, y: number, level: number, depth: number): number {
+    const page = this.#allocate(PARTS * PARTS)
+    const below = this.#frame(depth + 1)
+    for (let i = 0; i < PARTS; i++) {
+      const [px, py] = [SIDE * x + (i & 3), SIDE * y + (i >>> 2)]
+      this.#sorter.split(frame.parts[i], frame.edges, px, py, level + 2, below)
+      for (let j = 0; j < PARTS; j++) {
+        const [cx, cy] = [SIDE * (i & 3) + (j & 3), SIDE * (i >>> 2) + (j >>> 2)]
+        const entry = this.#cell(
+          below.parts[j],
+          below.edges,
+          SIDE * px + (j & 3),
+          SIDE * py + (j >>> 2),
+          level + 4,
+          depth + 2,
+        )
+        this.nodes.set((page << NODE_SHIFT) + PARTS * cy + cx, entry)
+      }
+    }
+    return this.#settled(page, PARTS * PARTS, PAGE)
+  }
+
+  /** Words for a node or page, all 0; returns its number. */
+  #allocate(words: number): number {
+    const node = this.nodes.length >>> NODE_SHIFT
+    if (node >= NODE_MASK) throw new RangeError(`the cells of an index take at most ${NODE_MASK} nodes`)
+    for (let i = 0; i < words; i++) this.nodes.push(0)
+    return node
+  }
+
+  /** The entry for a node or page, or for one of its entries where it says the same so many times. */
+  #settled(node: number, words: number, kind: number): number {
+    const start = node << NODE_SHIFT
+    const first = this.nodes.get(start)
+    let same = first === 0 || first >>> TAG_SHIFT !== NODE
+    for (let i = 1; same && i < words; i++) same = this.nodes.get(start + i) === first
+    if (!same) return node | kind
+    this.nodes.length = start
     return first
   }
 

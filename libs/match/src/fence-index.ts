@@ -116,24 +116,29 @@ class PackedIndex implements FenceIndex {
   }
 
   /** Pings `from` to `to - 1`: cells of all of them first, then what their cells say, ping by ping. */
-  #matchBlock(tenant: string, own: number, columns: PingColumns, from: number, to: number, out: BatchHits): void {
+  #matchBlock(tenant: string, number: number, columns: PingColumns, from: number, to: number, out: BatchHits): void {
     const { list, starts } = out
     const { reason, lon, lat } = columns
     const stages = this.#stages
-    const { staged, first } = stages
+    const { staged, first, middle } = stages
     const delta = this.#delta
-    stages.walk(columns, from, to, EVERY_TENANT, own)
+    stages.walk(columns, from, to, EVERY_TENANT, number)
+    const { holds } = stages
     let matched = 0
     for (let i = from; i < to; i++) {
       const k = i - from
       const start = list.length
       starts[i] = start
       if (staged[k] === 0) {
-        if (reason[i] === 0) this.#collectPing(tenant, own, columns, i, out)
+        if (reason[i] === 0) this.#collectPing(tenant, number, columns, i, out)
         continue
       }
-      if (first[k] === first[k + 1] && delta === null) continue
-      const sorted = stages.take(k, lon[i], lat[i], list)
+      const end = first[k + 1]
+      let sorted = start
+      for (let item = first[k]; item < end; item++) {
+        if (item === middle[k]) sorted = list.length
+        if (holds[item] === 1) list.push(stages.slot(item))
+      }
       if (delta !== null) this.#addDelta(delta, tenant, lon[i], lat[i], start, list)
       if (list.length === start) continue
       matched++

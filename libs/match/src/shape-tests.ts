@@ -1,4 +1,5 @@
 // The exact answer to “does this record hold the point?”, boundary included, over the records of an index.
+import { VALUE_MASK } from './cells.ts'
 import { circleHolds } from './circle-plane.ts'
 import { CROSSES, meet, meetPath, ON, turn } from './crossings.ts'
 import {
@@ -28,12 +29,10 @@ export class ShapeTests {
   readonly #i32: Int32Array
   readonly #f32: Float32Array
   readonly #f64: Float64Array
-  /** The point at hand in units of 1e-7 degrees, set by `#place`; whole numbers so that v > lon is the same as e7(v) > x. */
+  /** The point that the whole numbers below are of. */
   #lon = Number.NaN
   #lat = Number.NaN
-  #lonE7 = 0
-  #latE7 = 0
-  /** Greatest whole number not above it. */
+  /** Greatest whole number of 1e-7 degrees not above it: for whole v, v > #x is the same as v / 1e7 > lon. */
   #x = 0
   #y = 0
   /** Least whole number not below it. */
@@ -133,6 +132,78 @@ export class ShapeTests {
     return parity
   }
 
+  /**
+   * `holds[i]` for the `count` items `which[0 …]`, each a circle in `items[i]` & VALUE_MASK and ping `from + ping[i]`. No branch depends on where
+   * a ping lies, but for the few that the plane leaves open.
+   */
+  circlesInto(
+    which: Uint32Array,
+    count: number,
+    items: Uint32Array,
+    ping: Uint8Array,
+    from: number,
+    lon: Float64Array,
+    lat: Float64Array,
+    holds: Uint8Array,
+  ): void {
+    const f64 = this.#f64
+    const f32 = this.#f32
+    for (let w = 0; w < count; w++) {
+      const i = which[w]
+      const record = items[i] & VALUE_MASK
+      const p = from + ping[i]
+      const x0 = lon[p] - f64[record + 1]
+      const dLon = x0 - 360 * (Number(x0 > 180) - Number(x0 < -180))
+      const dLat = lat[p] - f64[record + 2]
+      const radiusM = f64[record + 3]
+      const at = 2 * record + 8
+      const x = f32[at] * (1 - f32[at + 2] * dLat) * dLon
+      const y = f32[at + 1] * dLat
+      const d2 = x * x + y * y
+      const r2 = radiusM * radiusM
+      const slack = f32[at + 3]
+      const isIn = Number(d2 <= r2 * (1 - slack))
+      holds[i] = isIn
+      if (isIn + Number(d2 > r2 * (1 + slack)) === 0) {
+        holds[i] = circleHolds(f64[record + 1], f64[record + 2], radiusM, lon[p], lat[p]) ? 1 : 0
+      }
+    }
+  }
+
+  /** The same for rings of kind RING_E7: boxes of all of them first, then the rings whose box holds the ping. `which` is used up. */
+  ringsInto(
+    which: Uint32Array,
+    count: number,
+    items: Uint32Array,
+    ping: Uint8Array,
+    from: number,
+    lon: Float64Array,
+    lat: Float64Array,
+    holds: Uint8Array,
+  ): void {
+    const i32 = this.#i32
+    let left = 0
+    for (let w = 0; w < count; w++) {
+      const i = which[w]
+      const box = 2 * (items[i] & VALUE_MASK) + 2
+      const p = from + ping[i]
+      const x = lon[p] * E7
+      const y = lat[p] * E7
+      holds[i] = 0
+      which[left] = i
+      left +=
+        Number(i32[box] - 1 <= x) &
+        Number(i32[box + 1] - 1 <= y) &
+        Number(i32[box + 2] + 1 >= x) &
+        Number(i32[box + 3] + 1 >= y)
+    }
+    for (let w = 0; w < left; w++) {
+      const i = which[w]
+      const p = from + ping[i]
+      holds[i] = this.#ringE7(items[i] & VALUE_MASK, lon[p], lat[p]) ? 1 : 0
+    }
+  }
+
   #circle(record: number, lon: number, lat: number): boolean {
     const f64 = this.#f64
     const f32 = this.#f32
@@ -155,13 +226,17 @@ export class ShapeTests {
   /** Whole numbers decide all but whether an edge that spans the point has it on its left; that is a determinant far from 0. */
   #ringE7(record: number, lon: number, lat: number): boolean {
     const i32 = this.#i32
+    const box = 2 * record + 2
+    // Most pings that come here are outside the box: a unit of room, and no rounding is needed to see that.
+    const lonE7 = lon * E7
+    const latE7 = lat * E7
+    if (i32[box] - 1 > lonE7 || i32[box + 2] + 1 < lonE7 || i32[box + 1] - 1 > latE7 || i32[box + 3] + 1 < latE7)
+      return false
     if (lon !== this.#lon || lat !== this.#lat) this.#place(lon, lat)
     const x = this.#x
     const y = this.#y
     const xUp = this.#xUp
     const yOn = this.#yOn
-    const box = 2 * record + 2
-    if (i32[box] > x || i32[box + 1] > y || i32[box + 2] < xUp || i32[box + 3] < y) return false
     const first = 2 * (record + RING_E7_VERTICES)
     const end = first + 2 * (this.#u32[2 * record] >>> VERTICES_SHIFT)
     let inside = false
@@ -179,7 +254,7 @@ export class ShapeTests {
           const ay = i32[previous + 1]
           const dx = bx - ax
           const dy = by - ay
-          const det = dx * (this.#latE7 - ay) - dy * (this.#lonE7 - ax)
+          const det = dx * (latE7 - ay) - dy * (lonE7 - ax)
           if (Math.abs(det) <= E7_DOUBT * (Math.abs(dx) + Math.abs(dy))) {
             const turned = turn(ax / E7, ay / E7, bx / E7, by / E7, lon, lat)
             if (turned === 0) return true
@@ -196,13 +271,11 @@ export class ShapeTests {
   #place(lon: number, lat: number): void {
     this.#lon = lon
     this.#lat = lat
-    this.#lonE7 = lon * E7
-    this.#latE7 = lat * E7
-    const x = Math.round(this.#lonE7)
+    const x = Math.round(lon * E7)
     const xValue = x / E7
     this.#x = xValue <= lon ? x : x - 1
     this.#xUp = xValue >= lon ? x : x + 1
-    const y = Math.round(this.#latE7)
+    const y = Math.round(lat * E7)
     const yValue = y / E7
     this.#y = yValue <= lat ? y : y - 1
     this.#yOn = yValue === lat ? y : NO_VALUE
