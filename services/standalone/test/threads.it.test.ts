@@ -72,6 +72,17 @@ async function connectToBoth(port: number, adminPort: number): Promise<HttpConne
   }
 }
 
+describe('one thread', () => {
+  it('is the main thread: nothing tells of others', async () => {
+    service = await startStandalone(folder, { FENCEPOST_THREADS: '1' })
+    const { adminPort } = await service.listening()
+    expect(await readyz(adminPort)).not.toHaveProperty('threads')
+    const metrics = await readMetrics(adminPort)
+    expect(metrics.get('fencepost_threads')).toBe(1)
+    expect([...metrics.keys()].filter((name) => name.startsWith('fencepost_worker'))).toEqual([])
+  })
+})
+
 describe('two threads', () => {
   it('serve one port, are told apart in /readyz, and count as one', async () => {
     service = await startStandalone(folder, TWO)
