@@ -148,6 +148,7 @@ describe('a summary', () => {
     row,
     load: 'fixed',
     ratePerS: 4000,
+    threadCount: 1,
     bodyBytes: 400,
     matched: 0,
     node: [window({ cpuUsPerRequest: 15 }), window({ cpuUsPerRequest: 30 }), window({ cpuUsPerRequest: 18 })],
@@ -193,6 +194,9 @@ describe('a summary', () => {
     const threads = [15, 33, 18].map((cpuUsPerRequest) => window({ cpuUsPerRequest }))
     const rssBytes = { node: 90e6, threads: 120e6, floor: 50e6 }
     const summary = summarise(result({ threads, rssBytes }))
+    expect(summarise(result({ threads, threadCount: 2 })).faults).toEqual([
+      'the node with several threads got 4000/s of 8000/s',
+    ])
     expect(summary.threadsRatio).toEqual({ q1: 1, median: 1, q3: 1.05 })
     expect(summary.threads).toMatchObject({ cpuUsPerRequest: 18, rssBytes: 120e6 })
     expect(renderSummaries([summary])).toContain('1.00 (1.00..1.05) of one thread')

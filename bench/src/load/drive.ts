@@ -11,6 +11,8 @@ export interface RowResult {
   readonly load: 'fixed' | 'flat'
   /** 0 = flat out. */
   readonly ratePerS: number
+  /** How many serving threads the arm `threads` has, and how many times the rate. */
+  readonly threadCount: number
   readonly bodyBytes: number
   /** Pings in a fence, as the node answered for one batch. */
   readonly matched: number
@@ -59,8 +61,7 @@ export async function driveRow(driver: Driver, row: Row, servers: Servers): Prom
   for (const server of all) {
     say(`${row.name}: warming up the ${server.name}`)
     await client.run(server, {
-      connections: settings.connections,
-      ratePerS: row.hitsPerPing === 0 ? 0 : fixedRate,
+      ...windowOptions(settings, server, row.hitsPerPing === 0 ? 0 : fixedRate),
       warmUpMs: 0,
       windowMs: settings.rowWarmUpMs,
     })
@@ -78,18 +79,30 @@ export async function driveRow(driver: Driver, row: Row, servers: Servers): Prom
         say(
           `${row.name}, ${load === 'flat' ? 'flat out' : `${ratePerS}/s`}: round ${round + 1} of ${rounds}, ${server.name}`,
         )
-        windows[server.name].push(await client.run(server, windowOptions(settings, ratePerS)))
+        windows[server.name].push(await client.run(server, windowOptions(settings, server, ratePerS)))
       }
     }
     const rssBytes = await ofEach(servers, ({ rss }) => rss?.() ?? Promise.resolve(Number.NaN))
-    results.push({ row, load, ratePerS, bodyBytes: bodies[0]?.length ?? 0, matched, ...windows, idleUsPerS, rssBytes })
+    results.push({
+      row,
+      load,
+      ratePerS,
+      threadCount: settings.threads,
+      bodyBytes: bodies[0]?.length ?? 0,
+      matched,
+      ...windows,
+      idleUsPerS,
+      rssBytes,
+    })
   }
   return results
 }
 
-function windowOptions(settings: LoadSettings, ratePerS: number): WindowOptions {
+/** A node with several threads gets so many times the load: what a wake-up costs is shared by all that came by then. */
+function windowOptions(settings: LoadSettings, { name }: Server, ratePerS: number): WindowOptions {
   const { connections, warmUpMs, windowMs } = settings
-  return { connections, ratePerS, warmUpMs, windowMs }
+  const times = name === 'threads' ? settings.threads : 1
+  return { connections: connections * times, ratePerS: ratePerS * times, warmUpMs, windowMs }
 }
 
 /**

@@ -47,7 +47,7 @@ bodies and answers the same bytes. Prints server CPU per request and its ratio t
   --devices <n>        bodies a row, each of a device of its own (500)
   --fences <n>         synthetic fences (10000)
   --sink <s>           journal (default) or kafka (starts a broker)
-  --threads <n>        the node once more with so many threads, beside the one with one: CPU and memory against it
+  --threads <n>        the node once more with so many threads, beside the one with one: CPU a request and memory, at n times the rate and connections
   --no-pin             leave it to the system which core runs what
   --target <url>       a node that runs already, e.g. http://127.0.0.1:8080; no floor then
   --key <key>          its SDK key

@@ -9,6 +9,7 @@ export interface RowSummary {
   readonly row: string
   readonly load: 'fixed' | 'flat'
   readonly ratePerS: number
+  readonly threadCount: number
   readonly bodyBytes: number
   readonly matched: number
   /** Node's CPU a request over the floor's, round by round; null without a floor. */
@@ -42,7 +43,7 @@ export interface ServerSummary {
 const LEAST_RATE_SHARE = 0.97
 
 export function summarise(result: RowResult): RowSummary {
-  const { row, load, ratePerS, bodyBytes, matched, node, threads, floor } = result
+  const { row, load, ratePerS, threadCount, bodyBytes, matched, node, threads, floor } = result
   const summaryOf = (name: ServerName): ServerSummary | null =>
     result[name].length === 0
       ? null
@@ -56,6 +57,7 @@ export function summarise(result: RowResult): RowSummary {
     row: row.name,
     load,
     ratePerS,
+    threadCount,
     bodyBytes,
     matched,
     ratio: floorSummary === null ? null : quartiles(ratios),
@@ -64,7 +66,7 @@ export function summarise(result: RowResult): RowSummary {
     threadsRatio: threadsSummary === null ? null : quartiles(threadsRatios),
     threads: threadsSummary,
     floor: floorSummary,
-    faults: faultsOf({ ratePerS, node, floor, nodeSummary, threadsSummary, floorSummary }),
+    faults: faultsOf({ ratePerS, threadCount, node, floor, nodeSummary, threadsSummary, floorSummary }),
   }
 }
 
@@ -94,23 +96,24 @@ function summariseServer(
 
 function faultsOf(parts: {
   ratePerS: number
+  threadCount: number
   node: readonly Window[]
   floor: readonly Window[]
   nodeSummary: ServerSummary
   threadsSummary: ServerSummary | null
   floorSummary: ServerSummary | null
 }): string[] {
-  const { ratePerS, node, floor, nodeSummary, threadsSummary, floorSummary } = parts
+  const { ratePerS, threadCount, node, floor, nodeSummary, threadsSummary, floorSummary } = parts
   const faults: string[] = []
-  for (const [name, summary] of [
-    ['node', nodeSummary],
-    ['node with several threads', threadsSummary],
-    ['floor', floorSummary],
+  for (const [name, summary, asked] of [
+    ['node', nodeSummary, ratePerS],
+    ['node with several threads', threadsSummary, ratePerS * threadCount],
+    ['floor', floorSummary, ratePerS],
   ] as const) {
     if (summary === null) continue
     if (summary.failures > 0) faults.push(`${summary.failures} requests to the ${name} failed`)
-    if (ratePerS > 0 && summary.requestsPerS < ratePerS * LEAST_RATE_SHARE)
-      faults.push(`the ${name} got ${brief(summary.requestsPerS)}/s of ${ratePerS}/s`)
+    if (asked > 0 && summary.requestsPerS < asked * LEAST_RATE_SHARE)
+      faults.push(`the ${name} got ${brief(summary.requestsPerS)}/s of ${asked}/s`)
   }
   // The floor must answer the same bytes: heads and bodies of one size.
   const sizes = [node, floor].map((windows) => new Set(windows.map((window) => window.answerBytes / window.requests)))
@@ -122,12 +125,12 @@ function faultsOf(parts: {
 /** The table of one kind of load. */
 export function renderSummaries(summaries: readonly RowSummary[]): string {
   const rows = summaries.flatMap((summary) => {
-    const { row, ratePerS, ratio, target, node, threads, threadsRatio, floor } = summary
+    const { row, ratePerS, threadCount, ratio, target, node, threads, threadsRatio, floor } = summary
     const verdict = ratio === null || target === null ? '' : `${ratio.median <= target ? 'within' : 'OVER'} ${target}`
     const line = (name: string, what: string, server: ServerSummary, last: readonly string[]): string[] => [
       name,
       what,
-      ratePerS === 0 ? 'flat' : String(ratePerS),
+      ratePerS === 0 ? 'flat' : String(what === 'threads' ? ratePerS * threadCount : ratePerS),
       brief(server.requestsPerS),
       brief(server.pingsPerS),
       server.p50Ms.toFixed(2),
