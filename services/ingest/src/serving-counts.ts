@@ -65,8 +65,13 @@ interface Cell {
   readonly key: string | number
 }
 
+/** Found once for each: threads send their counts again and again. */
+const knownCells = new WeakMap<ServingCounts, readonly Cell[]>()
+
 /** Where the numbers lie, in the same order for all counts that were made with the same sink. */
-function cellsOf(counts: ServingCounts): Cell[] {
+function cellsOf(counts: ServingCounts): readonly Cell[] {
+  const known = knownCells.get(counts)
+  if (known !== undefined) return known
   const cells: Cell[] = []
   const walk = (holder: object): void => {
     for (const [key, value] of Object.entries(holder)) {
@@ -77,5 +82,6 @@ function cellsOf(counts: ServingCounts): Cell[] {
   }
   for (const part of [counts.counters, counts.http, counts.kafka]) if (part !== null) walk(part)
   cells.push({ holder: counts as unknown as Cell['holder'], key: 'bodyMemoryBytes' })
+  knownCells.set(counts, cells)
   return cells
 }

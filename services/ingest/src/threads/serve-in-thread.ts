@@ -14,7 +14,7 @@ import { createSinkProxy } from './sink-proxy.ts'
 import { createSinkRoom } from './sink-room.ts'
 
 /** How often a thread tells its counts unasked: its sign of life, and what is known of it should it end without a word. */
-export const SIGN_OF_LIFE_MS = 500
+const SIGN_OF_LIFE_MS = 1000
 
 /** Runs a serving thread: `port` is its `parentPort`, `order` its `workerData`. */
 export function serveInThread(port: MessagePort, order: ThreadOrder): void {
@@ -42,9 +42,10 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
   })
   const { server, counters } = serving
 
+  const counts: ServingCounts = { counters, http: server.counters, kafka: kafka?.counters ?? null, bodyMemoryBytes: 0 }
+
   function count(ask = 0): void {
-    const bodyMemoryBytes = serving.bodyMemoryBytes()
-    const counts: ServingCounts = { counters, http: server.counters, kafka: kafka?.counters ?? null, bodyMemoryBytes }
+    counts.bodyMemoryBytes = serving.bodyMemoryBytes()
     const values = valuesOf(counts)
     say({ kind: 'counts', ask, values, sinkHealthy: sink.healthy() }, [values.buffer as ArrayBuffer])
   }

@@ -7,7 +7,7 @@ import type { PublishMessage, SettledMessage } from './sink-proxy.ts'
 import { createSinkRoom, type SinkRoom, type SinkRoomLimits } from './sink-room.ts'
 
 /** How often the threads are told whether the sink is healthy and has room when nothing else says so. */
-const TELL_EVERY_MS = 100
+const TELL_EVERY_MS = 250
 
 export interface SinkHost {
   readonly room: SinkRoom
