@@ -116,25 +116,30 @@ async function withServers(
   const { target, cpuProfile } = settings
   if (target !== null) {
     const { pid, ...where } = target
-    const node: Server = { name: 'node', target: where, cpu: pid === null ? null : procCpu(pid), stop: async () => {} }
-    return use({ node, floor: null })
+    const cpu = pid === null ? null : procCpu(pid)
+    const node: Server = { name: 'node', target: where, cpu, rss: null, stop: async () => {} }
+    return use({ node, threads: null, floor: null })
   }
   const folder = tempFolder('load')
   const fences = syntheticCollection({ count: settings.fences, seed: FENCE_SEED })
   const nodeArgs = cpuProfile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfile}`]
+  const started: Server[] = []
+  const keep = <S extends Server>(server: S): S => {
+    started.push(server)
+    return server
+  }
   try {
-    const node = await startNode({ folder, fences, core, sink, nodeArgs })
-    try {
-      const floor = await startFloor(core)
-      try {
-        await use({ node, floor })
-      } finally {
-        await floor.stop()
-      }
-    } finally {
-      await node.stop()
-    }
+    const common = { folder, fences, sink, nodeArgs }
+    const node = keep(await startNode({ ...common, name: 'node', threads: 1, core }))
+    // Threads are for several cores.
+    const threads =
+      settings.threads === 1
+        ? null
+        : keep(await startNode({ ...common, name: 'threads', threads: settings.threads, core: null }))
+    const floor = keep(await startFloor(core))
+    await use({ node, threads, floor })
   } finally {
+    for (const server of started.reverse()) await server.stop()
     removeFolder(folder)
   }
 }

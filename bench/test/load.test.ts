@@ -114,6 +114,8 @@ describe('the command line', () => {
     [['--target', 'http://example.com', '--key', 'k'], '--target must be http:// on 127.0.0.1'],
     [['--target', 'http://127.0.0.1:1'], '--target needs --key'],
     [['--pid', '3'], '--key and --pid go with --target'],
+    [['--threads', '65'], '--threads must be 1..64, got "65"'],
+    [['--threads', '1.5'], '--threads must be a whole number, got "1.5"'],
     [['--what'], "Unknown option '--what'"],
   ])('refuses %j', (args, message) => {
     expect(() => readLoadSettings(args, defaults)).toThrow(UsageError)
@@ -146,11 +148,14 @@ describe('a summary', () => {
     row,
     load: 'fixed',
     ratePerS: 4000,
+    threadCount: 1,
     bodyBytes: 400,
     matched: 0,
     node: [window({ cpuUsPerRequest: 15 }), window({ cpuUsPerRequest: 30 }), window({ cpuUsPerRequest: 18 })],
     floor: [window(), window({ cpuUsPerRequest: 20 }), window()],
-    idleUsPerS: { node: 0, floor: 0 },
+    threads: [],
+    idleUsPerS: { node: 0, threads: Number.NaN, floor: 0 },
+    rssBytes: { node: 90e6, threads: Number.NaN, floor: 50e6 },
     ...changes,
   })
 
@@ -183,6 +188,21 @@ describe('a summary', () => {
     expect(
       renderSummaries([summarise(result({ node: [window({ cpuUsPerRequest: 21 })], floor: [window()] }))]),
     ).toContain('OVER 2')
+  })
+
+  it('holds several threads against one, round by round', () => {
+    const threads = [15, 33, 18].map((cpuUsPerRequest) => window({ cpuUsPerRequest }))
+    const rssBytes = { node: 90e6, threads: 120e6, floor: 50e6 }
+    const summary = summarise(result({ threads, rssBytes }))
+    expect(summarise(result({ threads, threadCount: 2 })).faults).toEqual([
+      'the node with several threads got 4000/s of 8000/s',
+    ])
+    expect(summary.threadsRatio).toEqual({ q1: 1, median: 1, q3: 1.05 })
+    expect(summary.threads).toMatchObject({ cpuUsPerRequest: 18, rssBytes: 120e6 })
+    expect(renderSummaries([summary])).toContain('1.00 (1.00..1.05) of one thread')
+    expect(summarise(result({ threads: [window({ errors: 1 })] })).faults).toEqual([
+      '1 requests to the node with several threads failed',
+    ])
   })
 
   it('has no ratio without a floor', () => {

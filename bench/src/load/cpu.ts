@@ -10,6 +10,11 @@ export function probedCpu(child: Child): CpuMeter {
   return async () => Number((await child.ask({ kind: 'cpu' }, 'cpu')).us)
 }
 
+/** The same child's resident memory in bytes. */
+export function probedRss(child: Child): () => Promise<number> {
+  return async () => Number((await child.ask({ kind: 'cpu' }, 'cpu'))['rss'])
+}
+
 /** Ticks a second of /proc/<pid>/stat: USER_HZ, 100 on every Linux that Node runs on. */
 const USER_HZ = 100
 

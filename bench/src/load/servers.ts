@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Child } from './child.ts'
-import { type CpuMeter, probedCpu } from './cpu.ts'
+import { type CpuMeter, probedCpu, probedRss } from './cpu.ts'
 
 /** Where requests go. */
 export interface Target {
@@ -12,15 +12,22 @@ export interface Target {
   readonly key: string
 }
 
+/** `threads` is the node once more, with several serving threads. */
+export type ServerName = 'node' | 'threads' | 'floor'
+
 export interface Server {
-  readonly name: 'node' | 'floor'
+  readonly name: ServerName
   readonly target: Target
   /** null where nobody told the process id. */
   readonly cpu: CpuMeter | null
+  /** Resident memory in bytes; null where it cannot be asked. */
+  readonly rss: (() => Promise<number>) | null
   stop(): Promise<void>
 }
 
 export interface NodeServerOptions {
+  readonly name: 'node' | 'threads'
+  readonly threads: number
   readonly folder: string
   readonly fences: unknown
   readonly core: number | null
@@ -42,11 +49,11 @@ const PROBE = new URL('./probe.js', import.meta.url).href
 
 /** Starts a node on any free port; resolves when it listens. */
 export async function startNode(options: NodeServerOptions): Promise<Server> {
-  const { folder, fences, core, sink, nodeArgs } = options
+  const { name, threads, folder, fences, core, sink, nodeArgs } = options
   const fenceFile = join(folder, 'fences.geojson')
   writeFileSync(fenceFile, JSON.stringify(fences))
   const child = new Child({
-    name: 'the node',
+    name: threads === 1 ? 'the node' : `the node with ${threads} threads`,
     entry: NODE_ENTRY,
     nodeArgs: ['--import', PROBE, ...nodeArgs],
     core,
@@ -54,10 +61,11 @@ export async function startNode(options: NodeServerOptions): Promise<Server> {
       FENCEPOST_HOST: HOST,
       FENCEPOST_PORT: '0',
       FENCEPOST_ADMIN_PORT: '0',
-      FENCEPOST_DATA_DIR: join(folder, 'data'),
+      FENCEPOST_DATA_DIR: join(folder, `data-${threads}`),
       FENCEPOST_FENCES: fenceFile,
       FENCEPOST_FENCES_INVALID: 'fail',
       FENCEPOST_SDK_KEYS: `bench:${KEY}`,
+      FENCEPOST_THREADS: String(threads),
       FENCEPOST_SINK: sink.kind,
       ...(sink.kind === 'kafka' ? { FENCEPOST_KAFKA_BROKERS: sink.brokers, ...ONE_BROKER } : {}),
     },
@@ -70,7 +78,8 @@ export async function startNode(options: NodeServerOptions): Promise<Server> {
       const line = output.split('\n').find((text) => text.includes('"msg":"listening"') && text.endsWith('}'))
       return line === undefined ? undefined : Number((JSON.parse(line) as { port: unknown }).port)
     }, START_DEADLINE_MS)
-    return { name: 'node', target: { host: HOST, port, key: KEY }, cpu: probedCpu(child), stop: () => child.stop() }
+    const target = { host: HOST, port, key: KEY }
+    return { name, target, cpu: probedCpu(child), rss: probedRss(child), stop: () => child.stop() }
   } catch (error) {
     await child.stop()
     throw error
@@ -93,6 +102,7 @@ export async function startFloor(core: number | null): Promise<FloorServer> {
       name: 'floor',
       target: { host: HOST, port, key: KEY },
       cpu: probedCpu(child),
+      rss: probedRss(child),
       stop: () => child.stop(),
       async answer(contentType, body) {
         await child.ask({ kind: 'answer', answer: { contentType, body } }, 'answering')

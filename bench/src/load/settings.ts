@@ -17,6 +17,8 @@ export interface LoadSettings {
   readonly devices: number
   readonly fences: number
   readonly sink: 'journal' | 'kafka'
+  /** Above 1: the node once more with so many threads, in the same rounds. */
+  readonly threads: number
   readonly pin: boolean
   readonly json: string
   readonly cpuProfile: string | null
@@ -45,6 +47,7 @@ bodies and answers the same bytes. Prints server CPU per request and its ratio t
   --devices <n>        bodies a row, each of a device of its own (500)
   --fences <n>         synthetic fences (10000)
   --sink <s>           journal (default) or kafka (starts a broker)
+  --threads <n>        the node once more with so many threads, beside the one with one: CPU a request and memory, at n times the rate and connections
   --no-pin             leave it to the system which core runs what
   --target <url>       a node that runs already, e.g. http://127.0.0.1:8080; no floor then
   --key <key>          its SDK key
@@ -70,6 +73,10 @@ export function readLoadSettings(args: readonly string[], defaults: { readonly j
     if (!(value >= min && value <= max)) throw new UsageError(`--${name} must be ${min}..${max}, got "${text}"`)
     return value
   }
+  const whole = (name: string, value: number): number => {
+    if (!Number.isInteger(value)) throw new UsageError(`--${name} must be a whole number, got "${value}"`)
+    return value
+  }
   const oneOf = <T extends string>(name: string, text: string | undefined, choices: readonly [T, ...T[]]): T => {
     const value = text === undefined ? choices[0] : choices.find((choice) => choice === text)
     if (value === undefined) throw new UsageError(`--${name} must be one of ${choices.join(', ')}, got "${text}"`)
@@ -93,6 +100,7 @@ export function readLoadSettings(args: readonly string[], defaults: { readonly j
     devices: number('devices', values.devices, 500, 1, 100_000),
     fences: number('fences', values.fences, 10_000, 1, 1_000_000),
     sink: oneOf('sink', values.sink, ['journal', 'kafka']),
+    threads: whole('threads', number('threads', values.threads, 1, 1, 64)),
     pin: !values['no-pin'],
     json: values.json ?? defaults.json,
     cpuProfile: values['cpu-prof'] ?? null,
@@ -116,6 +124,7 @@ function parse(args: readonly string[]) {
         devices: { type: 'string' },
         fences: { type: 'string' },
         sink: { type: 'string' },
+        threads: { type: 'string' },
         'no-pin': { type: 'boolean' },
         target: { type: 'string' },
         key: { type: 'string' },

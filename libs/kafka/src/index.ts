@@ -1,4 +1,4 @@
-export type { KafkaCounters } from './counters.ts'
+export { createCounters as createKafkaCounters, type KafkaCounters } from './counters.ts'
 export { murmur2, partitionOf } from './murmur2.ts'
 export {
   KAFKA_DEFAULTS,

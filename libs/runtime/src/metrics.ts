@@ -9,6 +9,8 @@ export interface Metrics {
   /** `read` yields one value per label; labels must come from a closed set. */
   counterByLabel(name: string, help: string, label: string, read: () => Iterable<readonly [string, number]>): void
   gauge(name: string, help: string, read: () => number): void
+  /** Like `counterByLabel`, for what goes down too. */
+  gaugeByLabel(name: string, help: string, label: string, read: () => Iterable<readonly [string, number]>): void
   histogram(name: string, help: string, source: Counts): void
   /** The exposition text of everything. */
   render(): Promise<string>
@@ -56,6 +58,19 @@ export function createMetrics(): Metrics {
         registers,
         collect() {
           this.set(read())
+        },
+      })
+    },
+    gaugeByLabel(name, help, label, read) {
+      checkName(name)
+      new Gauge({
+        name,
+        help,
+        registers,
+        labelNames: [label],
+        collect() {
+          this.reset()
+          for (const [value, count] of read()) this.set({ [label]: value }, count)
         },
       })
     },

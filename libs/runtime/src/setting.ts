@@ -37,17 +37,28 @@ function fallbackOf<T>(options: { default?: T | undefined; optional?: boolean | 
   return options.optional === true ? { value: undefined as T } : null
 }
 
-function int(options: Common & { default: number; min: number; max: number }): Setting<number> {
-  const { min, max } = options
+function int(
+  options: Common & {
+    default: number
+    min: number
+    max: number
+    /** Words that stand for a number found out when the setting is read; it is brought into the range. */
+    words?: Readonly<Record<string, () => number>>
+  },
+): Setting<number> {
+  const { min, max, words = {}, ...common } = options
+  const names = Object.keys(words)
   return {
-    ...options,
+    ...common,
     kind: 'int',
-    values: `${min}..${max}`,
+    values: [`${min}..${max}`, ...names].join(' | '),
     fallback: fallbackOf(options),
     secret: false,
     parse: (text) => {
+      if (Object.hasOwn(words, text)) return { value: Math.min(max, Math.max(min, (words[text] as () => number)())) }
       const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN
-      return value >= min && value <= max ? { value } : { problem: `must be a whole number ${min}..${max}` }
+      if (value >= min && value <= max) return { value }
+      return { problem: [`must be a whole number ${min}..${max}`, ...names].join(' or ') }
     },
     print: String,
   }

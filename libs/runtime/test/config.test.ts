@@ -198,3 +198,33 @@ describe('what is printed', () => {
     expect(help).toContain('FENCEPOST_ORIGINS  (a,b,…; default: none)')
   })
 })
+
+describe('a word for a number', () => {
+  const found = { count: 3 }
+  const worded = {
+    threads: setting.int({
+      env: 'FENCEPOST_THREADS',
+      default: 1,
+      min: 2,
+      max: 4,
+      words: { auto: () => found.count },
+      help: 'threads',
+    }),
+  }
+  const threads = (text: string): number => parseConfig(worded, { FENCEPOST_THREADS: text }).threads
+
+  test.each([
+    [3, 3],
+    [1, 2],
+    [9, 4],
+  ])('is found out when it is read, %d, and brought into the range, %d', (count, expected) => {
+    found.count = count
+    expect(threads('auto')).toBe(expected)
+  })
+
+  test('is told with the numbers that may be given, and printed as the number that it was', () => {
+    expect(() => threads('toString')).toThrow('FENCEPOST_THREADS must be a whole number 2..4 or auto, got "toString"')
+    expect(renderHelp(worded, { about: '', usage: '' })).toContain('FENCEPOST_THREADS  (2..4 | auto; default 1)')
+    expect(renderConfig(worded, { threads: 4 })).toBe('FENCEPOST_THREADS=4\n')
+  })
+})

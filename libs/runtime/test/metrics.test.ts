@@ -28,6 +28,18 @@ describe('metrics', () => {
     ])
   })
 
+  test('show a gauge by label, without the labels that are gone', async () => {
+    const metrics = createMetrics()
+    let up: [string, number][] = [
+      ['1', 1],
+      ['2', 0],
+    ]
+    metrics.gaugeByLabel('fencepost_up', 'up', 'thread', () => up)
+    expect(await linesOf(metrics, 'fencepost_up')).toEqual(['fencepost_up{thread="1"} 1', 'fencepost_up{thread="2"} 0'])
+    up = [['2', 1]]
+    expect(await linesOf(metrics, 'fencepost_up')).toEqual(['fencepost_up{thread="2"} 1'])
+  })
+
   test('show a histogram with cumulative buckets, sum and count', async () => {
     const metrics = createMetrics()
     const seconds = new Histogram([0.1, 1])

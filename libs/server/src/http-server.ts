@@ -11,6 +11,7 @@ import {
   localPort,
   type NativeApp,
   nativeApp,
+  SHARED_PORT,
   type us_listen_socket,
 } from './native.ts'
 import { OpenBodies } from './open-bodies.ts'
@@ -50,18 +51,53 @@ export interface HttpCounters {
   faults: number
 }
 
+/** No requests yet, and the shape of what they are counted in. */
+export function createHttpCounters(): HttpCounters {
+  return {
+    connections: 0,
+    connectionsAccepted: 0,
+    connectionsRefused: 0,
+    requests: 0,
+    open: 0,
+    aborted: 0,
+    bodyTimeouts: 0,
+    bodiesShed: 0,
+    bodiesTooLarge: 0,
+    notFound: 0,
+    methodNotAllowed: 0,
+    faults: 0,
+  }
+}
+
+/**
+ * A port for several threads of this process, between which the kernel spreads connections (SO_REUSEPORT). `first` makes sure
+ * that no other process has it, or takes any free one for port 0, and then shares it; `join` shares the one that `first` gave.
+ */
+export interface SharedPort {
+  readonly port: number
+  readonly share: 'first' | 'join'
+}
+
 export interface HttpServer {
   /**
    * Before `start`. A path is literal segments and `:params`; `get` serves HEAD too.
    * @throws Error when the path is malformed, the route exists or the server was started
    */
   route(method: Method, path: string, handler: Handler): void
-  /** @throws Error naming host and port when it cannot listen there */
-  start(): Promise<{ port: number }>
+  /**
+   * Listens on the port of the options, held by nobody else, or on a shared one.
+   * @throws Error naming host and port when it cannot listen there
+   */
+  start(shared?: SharedPort): Promise<{ port: number }>
   /** Stops accepting; every answer from now on closes its connection. */
   pauseListening(): void
   /** Stops accepting, waits for open answers until the deadline, then closes what is left. Idempotent, safe before `start`. */
   stop(deadlineMs: number): Promise<void>
+  /**
+   * Closes everything at once, answered or not, without waiting for a turn of the loop: a thread that ends with an open connection
+   * takes the process with it. Not from inside a handler. Idempotent, safe before `start` and after `stop`.
+   */
+  abandon(): void
   readonly counters: Readonly<HttpCounters>
   /** Bodies in collection now. */
   openBodies(): number
@@ -81,23 +117,11 @@ class UwsServer implements HttpServer, Shared {
   readonly bodies: OpenBodies
   readonly streams: Shared['streams'] = new Set()
   closing = false
-  readonly counters: HttpCounters = {
-    connections: 0,
-    connectionsAccepted: 0,
-    connectionsRefused: 0,
-    requests: 0,
-    open: 0,
-    aborted: 0,
-    bodyTimeouts: 0,
-    bodiesShed: 0,
-    bodiesTooLarge: 0,
-    notFound: 0,
-    methodNotAllowed: 0,
-    faults: 0,
-  }
+  readonly counters: HttpCounters = createHttpCounters()
   #app: NativeApp | null = null
   #listening: us_listen_socket | null = null
   #stopped: Promise<void> | null = null
+  #closed = false
   #drained: (() => void) | null = null
 
   constructor(options: HttpServerOptions) {
@@ -121,15 +145,14 @@ class UwsServer implements HttpServer, Shared {
     this.#routes.set(path, methods)
   }
 
-  async start(): Promise<{ port: number }> {
-    const { host, port, name } = this.#options
+  async start(shared?: SharedPort): Promise<{ port: number }> {
+    const { host, name } = this.#options
+    const port = shared?.port ?? this.#options.port
     if (this.#app !== null || this.#stopped !== null) throw new Error(`the ${name} server was started before`)
     const app = nativeApp()
     this.#app = app
     this.#register(app)
-    const socket = await new Promise<us_listen_socket | false>((resolve) => {
-      app.listen(host, port, EXCLUSIVE_PORT, resolve)
-    })
+    const socket = shared === undefined ? listen(app, host, port, EXCLUSIVE_PORT) : listenShared(app, host, shared)
     if (socket === false) {
       app.close()
       throw new Error(`the ${name} server cannot listen on ${host}:${port}: ${await whyNot(host, port)}`)
@@ -169,6 +192,14 @@ class UwsServer implements HttpServer, Shared {
     }
     // The last answer may still be corked: its callback is further up the stack, and closing now would lose it.
     await new Promise((resolve) => setImmediate(resolve))
+    this.abandon()
+  }
+
+  abandon(): void {
+    this.#stopped ??= Promise.resolve()
+    if (this.#closed) return
+    this.#closed = true
+    this.pauseListening()
     this.#app?.close()
     this.bodies.stop()
     this.faults.stop()
@@ -216,6 +247,29 @@ const METHOD_NOT_ALLOWED = refusalBody('method_not_allowed')
 
 function allowed(methods: readonly Method[]): string {
   return methods.flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()])).join(', ')
+}
+
+/** It calls back before it returns. */
+function listen(app: NativeApp, host: string, port: number, options: number): us_listen_socket | false {
+  let socket: us_listen_socket | false = false
+  app.listen(host, port, options, (listening) => {
+    socket = listening
+  })
+  return socket
+}
+
+/**
+ * The kernel shares a port with any process of this user that asks for it, so the first takes it for itself alone to see that
+ * nobody has it. It lets go and takes it again in one breath: nobody is on it before, and port 0 has become a number, without
+ * which uWebSockets.js does not share.
+ */
+function listenShared(app: NativeApp, host: string, { port, share }: SharedPort): us_listen_socket | false {
+  if (share === 'join') return listen(app, host, port, SHARED_PORT)
+  const alone = listen(app, host, port, EXCLUSIVE_PORT)
+  if (alone === false) return false
+  const taken = localPort(alone)
+  closeListenSocket(alone)
+  return listen(app, host, taken, SHARED_PORT)
 }
 
 /** uWebSockets.js says only that it failed; binding once more with Node tells why. */

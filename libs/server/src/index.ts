@@ -2,11 +2,13 @@ export { type BodyBudget, type BodyBudgetOptions, createBodyBudget, type Reserva
 export { type Cors, type CorsOptions, createCors } from './cors.ts'
 export type { BodyFailure, BodyOptions, Exchange, Handler, Header } from './exchange.ts'
 export {
+  createHttpCounters,
   createHttpServer,
   type HttpCounters,
   type HttpServer,
   type HttpServerOptions,
   type Method,
+  type SharedPort,
 } from './http-server.ts'
 export { retryAfter } from './retry-after.ts'
 export type { BodyStream } from './stream.ts'

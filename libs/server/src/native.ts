@@ -14,6 +14,9 @@ const untyped = uws as unknown as Readonly<{ LIBUS_LISTEN_EXCLUSIVE_PORT: number
 /** Refuses to share the port with another process: without it the kernel would silently give each half of the connections. */
 export const EXCLUSIVE_PORT: number = untyped.LIBUS_LISTEN_EXCLUSIVE_PORT
 
+/** Shares the port with every other socket that shares it, unless the port is 0. */
+export const SHARED_PORT = 0
+
 /**
  * @returns a new app; the first call also removes the `uWebSockets: 20` header from every answer of the process
  * @throws Error when uWebSockets.js is not the native module (some forks fall back to a JavaScript server in silence)

@@ -2,9 +2,10 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { silentLogger } from '@fencepost/model'
-import { describe, expect, it } from 'vitest'
-import { type BodyStream, createHttpServer, type Exchange } from '../src/index.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type BodyStream, createHttpServer, type Exchange, type HttpServer } from '../src/index.ts'
 import { MAX_BACKLOG_BYTES } from '../src/stream.ts'
+import { rawClient } from './raw-client.ts'
 import { echo, serve, signal } from './serving.ts'
 
 describe('start', () => {
@@ -29,6 +30,71 @@ describe('start', () => {
     server.route('get', '/a', echo)
     expect(() => server.route('get', '/a', echo)).toThrow('route get /a exists')
     for (const path of ['', 'a', '/a*', '/a b']) expect(() => server.route('get', path, echo)).toThrow(`got "${path}"`)
+  })
+})
+
+describe('a shared port', () => {
+  const start = async (port: number, share: 'first' | 'join'): Promise<{ server: HttpServer; port: number }> => {
+    const server = createHttpServer({ host: '127.0.0.1', port: 1, name: 'public', logger: silentLogger })
+    server.route('post', '/echo', echo)
+    onTestFinished(() => server.stop(0))
+    return { server, ...(await server.start({ port, share })) }
+  }
+
+  it('is any free one for the first, and the same for those that join it: each gets some connections', async () => {
+    const first = await start(0, 'first')
+    const second = await start(first.port, 'join')
+    expect(second.port).toBe(first.port)
+    const got = (): number[] => [first, second].map(({ server }) => server.counters.connectionsAccepted)
+    // The kernel spreads by hash of the client's port: that 40 of 40 fall to one side is not to be expected before the sun is out.
+    for (let i = 0; i < 40 && Math.min(...got()) === 0; i++) {
+      const client = await rawClient(first.port, onTestFinished)
+      await client.request('POST', '/echo', 'one')
+      expect((await client.answer()).body).toBe('one')
+    }
+    expect(Math.min(...got())).toBeGreaterThan(0)
+  })
+
+  it('is refused to the first when somebody has it, also when they share it', async () => {
+    const { port } = await serve(() => {})
+    await expect(start(port, 'first')).rejects.toThrow(
+      `the public server cannot listen on 127.0.0.1:${port}: EADDRINUSE`,
+    )
+    const shared = await start(0, 'first')
+    await expect(start(shared.port, 'first')).rejects.toThrow('EADDRINUSE')
+    await start(shared.port, 'join')
+  })
+})
+
+describe('abandon', () => {
+  it('closes everything at once, tells the routes, and leaves nothing for stop to do', async () => {
+    const began = signal<Exchange>()
+    const gone = signal()
+    const { server, port, connect } = await serve((s) =>
+      s.route('get', '/slow', (exchange) => {
+        exchange.onAborted(gone.resolve)
+        began.resolve(exchange)
+      }),
+    )
+    const [client, idle] = [await connect(), await connect()]
+    await client.request('GET', '/slow')
+    await began.promise
+    server.abandon()
+    server.abandon()
+    expect(server.counters).toMatchObject({ open: 0, connections: 0, aborted: 1 })
+    await Promise.all([gone.promise, client.closed, idle.closed])
+    await expect(fetch(`http://127.0.0.1:${port}/slow`)).rejects.toThrow()
+    await server.stop(1000)
+    await expect(server.start()).rejects.toThrow('started before')
+  })
+
+  it('is safe before start and after stop', async () => {
+    const never = createHttpServer({ host: '127.0.0.1', port: 0, name: 'test', logger: silentLogger })
+    never.abandon()
+    await never.stop(1000)
+    const { server } = await serve(() => {})
+    await server.stop(1000)
+    server.abandon()
   })
 })
 

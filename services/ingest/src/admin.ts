@@ -6,8 +6,8 @@ import type { Exchange, HttpServer } from '@fencepost/server'
 /** What /readyz answers: ready only when every part is. */
 export interface Readiness {
   readonly ready: boolean
-  /** One short word or number a part: what an operator looks at first. */
-  readonly detail: Readonly<Record<string, string | number | boolean | null>>
+  /** One short word or number a part, for each thread where there are several: what an operator looks at first. */
+  readonly detail: Readonly<Record<string, unknown>>
 }
 
 /** Runs a route only for whoever has the token; everybody else gets a 401. */
@@ -32,7 +32,7 @@ export function isLoopback(host: string): boolean {
 /** Registers the routes that every node has. */
 export function addAdminRoutes(
   server: HttpServer,
-  parts: { guard: Guard; metrics: Metrics; readiness: () => Readiness },
+  parts: { guard: Guard; metrics: Pick<Metrics, 'contentType' | 'render'>; readiness: () => Readiness },
 ): void {
   const { guard, metrics, readiness } = parts
   // Whoever probes has no token, and these two say nothing that needs one.

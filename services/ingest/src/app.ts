@@ -1,32 +1,31 @@
 // One node, composed top to bottom: what it is made of, the order it starts in, and what it lets go of when it stops.
 
-import { BatchHits, type Clock, type EventSink, type FenceIndex, type Logger } from '@fencepost/model'
-import { createIdentities } from '@fencepost/policy'
+import type { PackedFences } from '@fencepost/match'
+import type { Clock, EventSink, Logger } from '@fencepost/model'
 import { createLifecycle, createMetrics, type Metrics } from '@fencepost/runtime'
-import { createBodyBudget, createCors, createHttpServer, type HttpServer } from '@fencepost/server'
-import { createDecoder, createEventEncoder } from '@fencepost/wire'
+import { createHttpServer, type HttpServer } from '@fencepost/server'
 import { addAdminRoutes, createGuard, type Guard, isLoopback, type Readiness } from './admin.ts'
-import type { NodeConfig } from './config.ts'
-import { Counters } from './counters.ts'
-import { createDoor } from './door.ts'
+import type { KafkaConfig, NodeConfig } from './config.ts'
 import { createFencesInForce } from './fences-in-force.ts'
+import { addKafkaMetrics } from './kafka-sink.ts'
 import { parseSdkKeys } from './keys.ts'
 import { addNodeMetrics } from './node-metrics.ts'
-import { createPipeline } from './pipeline.ts'
-import { createRateLimit } from './rate-limit.ts'
+import { createServingHalf } from './serving-half.ts'
 
 export interface NodeParts {
   readonly config: NodeConfig
   readonly logger: Logger
-  readonly sink: EventSink
-  /** Adds the sink's own metrics. */
-  readonly addSinkMetrics?: (metrics: Metrics) => void
+  /** A sink of the main thread, or settings from which every thread that serves makes its own. */
+  readonly sink: EventSink | { readonly kafka: NodeConfig & KafkaConfig }
+  /** Adds the metrics of a sink of the main thread. Threads that publish through it refuse by themselves what it has no room for. */
+  readonly addSinkMetrics?: (metrics: Metrics, refusedByThreads: () => number) => void
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
-  /** Where the fences come from; called at start and at every reload. Must not work for long on the thread that serves. */
-  readonly loadFences: () => Promise<FenceIndex>
+  /** Where the fences come from; called at start and at every reload. Must not work for long on a thread that serves. */
+  readonly loadFences: () => Promise<PackedFences>
   /** Routes that a service adds to the admin port. */
   readonly addRoutes?: (admin: HttpServer, guard: Guard) => void
+  /** Of the main thread. */
   readonly clock?: Clock
 }
 
@@ -37,106 +36,66 @@ export interface FencepostNode {
   stop(deadlineMs: number): Promise<boolean>
   /** Loads the fences again and swaps the index in one step; on an error the one in force stays. */
   reload(): Promise<void>
+  /** Puts other fences in force, in every thread at one instant. */
+  publishIndex(packed: PackedFences): void
 }
 
-/** Bytes of events that one batch may make before its remaining pings are `event_too_large`. */
-const MAX_BATCH_EVENT_BYTES = 16 * 1024 * 1024
+/** Where the node is on its way from start to stop. */
+export type Stage = 'starting' | 'serving' | 'leaving' | 'stopping'
 
 /**
  * Composes a node.
  *
- * @throws RangeError for keys that cannot be read, Error for an admin port that is open to others without a token
+ * @throws RangeError for keys that cannot be read, Error for an admin port that is open to others without a token and for limits
+ * that do not divide by the number of threads
  */
 export function createNode(parts: NodeParts): FencepostNode {
-  const { config, logger, sink, clock = Date.now } = parts
+  const { config, logger } = parts
   if (config.adminToken === undefined && !isLoopback(config.adminHost))
     throw new Error(
       `FENCEPOST_ADMIN_HOST is ${config.adminHost}, which others can reach: set FENCEPOST_ADMIN_TOKEN, or use 127.0.0.1`,
     )
 
-  const keys = parseSdkKeys(config.sdkKeys ?? '')
-  const counters = new Counters()
   const metrics = createMetrics()
   const fences = createFencesInForce(parts)
-  let stage: 'starting' | 'serving' | 'leaving' | 'stopping' = 'starting'
-
-  const pipeline = createPipeline({
-    decoder: createDecoder({
-      maxPings: config.maxBatch,
-      maxAgeMs: config.maxPingAgeS * 1000,
-      maxFutureMs: config.maxPingFutureS * 1000,
-    }),
-    index: fences.index,
-    hits: new BatchHits(config.maxBatch),
-    identities: createIdentities({
-      rootKey: parts.rootKey,
-      pseudonymKey: parts.pseudonymKey,
-      cacheSize: config.identityCache,
-    }),
-    encoder: createEventEncoder({
-      coordinates: config.eventCoordinates,
-      contentType: config.eventFormat === 'json' ? 'application/json' : 'application/msgpack',
-      maxEventBytes: config.maxEventBytes,
-      maxBatchBytes: Math.min(MAX_BATCH_EVENT_BYTES, config.maxInflightBytes / 2),
-    }),
-    sink,
-    counters,
-    clock,
-  })
-
-  const publicServer = createHttpServer({
-    name: 'public',
-    host: config.host,
-    port: config.port,
-    logger,
-    onError: () => {
-      // The server has answered it and logged where it was.
-      counters.refused.internal++
-    },
-  })
-  const budget = createBodyBudget({ maxBytes: config.maxBodyMemoryBytes })
-  const cors = config.corsOrigins.length === 0 ? null : createCors({ origins: config.corsOrigins })
-  const onPings = createDoor({
-    pipeline,
-    keys,
-    rateLimit: createRateLimit({ keys: keys.size, perSecond: config.ratePerS, burst: config.rateBurst, clock }),
-    cors,
-    budget,
-    hasRoom: () => sink.hasRoom(1, 1),
-    closed: () => (stage === 'starting' ? 'not_ready' : stage === 'stopping' ? 'stopping' : null),
-    counters,
-    limits: {
-      bodyBytes: config.maxBodyBytes,
-      inflatedBytes: config.maxInflatedBytes,
-      bodyTimeoutMs: config.bodyTimeoutMs,
-    },
-  })
-  publicServer.route('post', '/v1/pings', onPings)
-  if (cors !== null) publicServer.route('options', '/v1/pings', (exchange) => cors.preflight(exchange))
+  let stage: Stage = 'starting'
+  const serving = createServingHalf({ ...parts, fences, stage: () => stage })
 
   const readiness = (): Readiness => ({
-    ready: stage === 'serving' && sink.healthy(),
+    ready: stage === 'serving' && serving.ready(),
     detail: {
       stage,
-      sink: sink.healthy() ? 'connected' : 'not connected',
+      sink: serving.sinkHealthy() ? 'connected' : 'not connected',
       fences: fences.index().size,
       fences_loaded_at: fences.loadedAt() === 0 ? null : new Date(fences.loadedAt()).toISOString(),
       fences_error: fences.lastError(),
+      ...serving.detail(),
     },
   })
   const adminServer = createHttpServer({ name: 'admin', host: config.adminHost, port: config.adminPort, logger })
   const guard = createGuard(config.adminToken)
-  addAdminRoutes(adminServer, { guard, metrics, readiness })
+  addAdminRoutes(adminServer, {
+    guard,
+    metrics: {
+      contentType: metrics.contentType,
+      async render() {
+        await serving.refresh()
+        return metrics.render()
+      },
+    },
+    readiness,
+  })
   parts.addRoutes?.(adminServer, guard)
   addNodeMetrics(metrics, {
-    counters,
-    budget,
-    publicServer,
+    counts: serving.counts,
+    threads: config.threads,
     fences: () => fences.index().size,
     fencesLoadedAt: fences.loadedAt,
-    sinkHealthy: () => sink.healthy(),
+    sinkHealthy: serving.sinkHealthy,
   })
-  parts.addSinkMetrics?.(metrics)
+  serving.addMetrics(metrics)
+  if (serving.counts.kafka !== null) addKafkaMetrics(metrics, serving.counts.kafka)
+  parts.addSinkMetrics?.(metrics, serving.refusedFull)
 
   const listening = { port: 0, adminPort: 0 }
   const lifecycle = createLifecycle(logger)
@@ -147,19 +106,22 @@ export function createNode(parts: NodeParts): FencepostNode {
     },
     stop: (deadlineMs) => adminServer.stop(deadlineMs),
   })
-  lifecycle.add({ name: 'sink', start: () => sink.start(), stop: (deadlineMs) => sink.stop(deadlineMs) })
+  const { mainSink } = serving
+  if (mainSink !== null)
+    lifecycle.add({ name: 'sink', start: () => mainSink.start(), stop: (deadlineMs) => mainSink.stop(deadlineMs) })
   lifecycle.add({ name: 'fences', start: fences.load, stop: async () => {} })
   lifecycle.add({
     name: 'public port',
     start: async () => {
-      listening.port = (await publicServer.start()).port
+      listening.port = (await serving.start()).port
     },
-    stop: (deadlineMs) => publicServer.stop(deadlineMs),
+    stop: (deadlineMs) => serving.stop(deadlineMs),
   })
 
   return {
     async start() {
-      if (keys.size === 0) logger.warn({}, 'FENCEPOST_SDK_KEYS is empty: every request will be answered 401')
+      if (parseSdkKeys(config.sdkKeys ?? '').size === 0)
+        logger.warn({}, 'FENCEPOST_SDK_KEYS is empty: every request will be answered 401')
       await lifecycle.start()
       stage = 'serving'
       logger.info({ port: listening.port, admin_port: listening.adminPort }, 'listening')
@@ -175,5 +137,6 @@ export function createNode(parts: NodeParts): FencepostNode {
       return lifecycle.stop(deadlineMs)
     },
     reload: fences.reload,
+    publishIndex: fences.publish,
   }
 }

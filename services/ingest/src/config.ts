@@ -1,4 +1,5 @@
 // Every setting of the node: name, default, unit and reason. services/standalone adds its own to these.
+import { availableParallelism } from 'node:os'
 import { DEFAULT_LIMITS } from '@fencepost/model'
 import { type ConfigOf, setting } from '@fencepost/runtime'
 
@@ -12,6 +13,14 @@ export const nodeSettings = {
     help: 'public port; 0 = any free one, logged in the "listening" line',
   }),
   host: setting.string({ env: 'FENCEPOST_HOST', default: '0.0.0.0', help: 'address the public port listens on' }),
+  threads: setting.int({
+    env: 'FENCEPOST_THREADS',
+    default: 1,
+    min: 1,
+    max: 64,
+    words: { auto: availableParallelism },
+    help: 'threads that serve the public port, auto = one a core; limits of memory and rate are shared out among them',
+  }),
   adminPort: setting.int({
     env: 'FENCEPOST_ADMIN_PORT',
     default: 8081,

@@ -1,6 +1,7 @@
 // The thread behind fence-file.ts: one file in, an index out, in memory that threads share. The file is read in chunks and never
 // held whole.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createFeatureSplitter, createFenceLoader } from '@fencepost/geo'
 import { createPacker } from '@fencepost/match'
@@ -11,6 +12,8 @@ const CHUNK_BYTES = 1024 * 1024
 
 const { path, invalid, progressMs } = workerData as FenceFileOrder
 const isProgressDue = createPacer(progressMs, Date.now)
+// Threads that serve go first where cores are few. On Linux, and only there, a priority is that of the thread which sets it.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW)
 try {
   readFences()
 } catch (error) {

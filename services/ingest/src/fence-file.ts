@@ -1,8 +1,8 @@
 // Fences from a GeoJSON file: read, normalised and indexed in a thread of its own, so that no request waits for it.
 import { Worker } from 'node:worker_threads'
 import type { FenceProblem } from '@fencepost/geo'
-import { createFenceIndex, openFenceIndex, type PackedFences } from '@fencepost/match'
-import type { FenceIndex, Logger } from '@fencepost/model'
+import { type PackedFences, packFences } from '@fencepost/match'
+import type { Logger } from '@fencepost/model'
 
 export type InvalidFences = 'skip' | 'repair' | 'fail'
 
@@ -44,8 +44,8 @@ const PROGRESS_MS = 5000
 const HEAP_MB = 4096
 
 /**
- * The index of a FeatureCollection, a Feature or a sequence of Features; of no fences without a path. What `invalid` lets pass is
- * logged, one line a fence.
+ * The fences of a FeatureCollection, a Feature or a sequence of Features, ready to be opened as an index; none without a path. What
+ * `invalid` lets pass is logged, one line a fence.
  *
  * @throws Error when the file cannot be read, is none of these, or (with `fail`) holds an invalid fence
  */
@@ -54,8 +54,8 @@ export async function loadFenceFile(
   invalid: InvalidFences,
   logger: Logger,
   options: FenceFileOptions = {},
-): Promise<FenceIndex> {
-  if (path === undefined) return createFenceIndex([])
+): Promise<PackedFences> {
+  if (path === undefined) return packFences([])
   const { progressMs = PROGRESS_MS, heapMb = HEAP_MB } = options
   const answer = await inThread({ path, invalid, progressMs }, heapMb, ({ features, bytes, totalBytes }) =>
     logger.info({ features, bytes, total_bytes: totalBytes }, 'reading fences'),
@@ -64,7 +64,7 @@ export async function loadFenceFile(
   for (const { id, position, code, message, repaired } of answer.problems)
     logger.warn({ fence: id, position, code, problem: message }, repaired ? 'fence repaired' : 'fence left out')
   if (answer.moreProblems > 0) logger.warn({ more: answer.moreProblems }, 'more fences with problems')
-  return openFenceIndex(answer.packed)
+  return answer.packed
 }
 
 function inThread(

@@ -1,10 +1,12 @@
 // The fences in force: loaded at start and again on SIGHUP, swapped in one step, kept when a new load fails.
-import { createFenceIndex } from '@fencepost/match'
+import { openFenceIndex, type PackedFences, packFences } from '@fencepost/match'
 import type { Clock, FenceIndex, Logger } from '@fencepost/model'
 
 export interface FencesInForce {
   /** The index in force. Ask again for every batch. */
   index(): FenceIndex
+  /** What it was opened from, for another thread. */
+  packed(): PackedFences
   /** Epoch ms of the last successful load; 0 before the first. */
   loadedAt(): number
   /** Why the last reload failed, or null. */
@@ -13,15 +15,21 @@ export interface FencesInForce {
   load(): Promise<void>
   /** Like `load`, but an error is logged and kept for `lastError`. Calls while one runs share one more after it. */
   reload(): Promise<void>
+  /** Puts fences in force that were not loaded from anywhere. */
+  publish(packed: PackedFences): void
+  /** Calls `listener` with the fences that have come into force, every time. One listener; a later one replaces it. */
+  onChange(listener: (packed: PackedFences) => void): void
 }
 
 export function createFencesInForce(options: {
-  readonly loadFences: () => Promise<FenceIndex>
+  readonly loadFences: () => Promise<PackedFences>
   readonly logger: Logger
   readonly clock?: Clock
 }): FencesInForce {
   const { loadFences, logger, clock = Date.now } = options
-  let index = createFenceIndex([])
+  let packed = packFences([])
+  let index = openFenceIndex(packed)
+  let listener: (packed: PackedFences) => void = () => {}
   let loadedAt = 0
   let lastError: string | null = null
   let running: Promise<void> | null = null
@@ -34,10 +42,16 @@ export function createFencesInForce(options: {
     const next = await loadFences()
     if (turn < inForce) return // the first load was overtaken by a reload, which read what is newer
     inForce = turn
-    index = next
-    loadedAt = clock()
+    publish(next)
     lastError = null
-    logger.info({ fences: next.size }, 'fences loaded')
+    logger.info({ fences: index.size }, 'fences loaded')
+  }
+
+  function publish(next: PackedFences): void {
+    packed = next
+    index = openFenceIndex(packed)
+    loadedAt = clock()
+    listener(packed)
   }
 
   /** Loads until nobody has asked since the last load began: what it reads may have changed behind it. */
@@ -56,6 +70,7 @@ export function createFencesInForce(options: {
 
   return {
     index: () => index,
+    packed: () => packed,
     loadedAt: () => loadedAt,
     lastError: () => lastError,
     load,
@@ -63,6 +78,10 @@ export function createFencesInForce(options: {
       again = true
       running ??= reloadAll()
       return running
+    },
+    publish,
+    onChange(next) {
+      listener = next
     },
   }
 }

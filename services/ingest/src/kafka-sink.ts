@@ -1,6 +1,6 @@
-// From settings to the Kafka sink; shared by ingest and standalone.
+// From settings to the Kafka sink, in whichever thread serves.
 import { readFileSync } from 'node:fs'
-import { createKafkaSink, KAFKA_DEFAULTS, type KafkaSink } from '@fencepost/kafka'
+import { createKafkaSink, KAFKA_DEFAULTS, type KafkaCounters, type KafkaSink } from '@fencepost/kafka'
 import type { Logger } from '@fencepost/model'
 import type { Metrics } from '@fencepost/runtime'
 import type { KafkaConfig, NodeConfig } from './config.ts'
@@ -67,9 +67,8 @@ function read(name: string, path: string): string {
   }
 }
 
-/** What the Kafka sink counts, at /metrics. */
-export function addKafkaMetrics(metrics: Metrics, sink: KafkaSink): void {
-  const { counters } = sink
+/** What Kafka sinks count, at /metrics. */
+export function addKafkaMetrics(metrics: Metrics, counters: Readonly<KafkaCounters>): void {
   metrics.counter(
     'fencepost_kafka_records_total',
     'events that the brokers have confirmed',

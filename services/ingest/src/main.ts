@@ -4,7 +4,6 @@ import { configFromCommandLine, createLogger, runUntilSignal } from '@fencepost/
 import { createNode } from './app.ts'
 import { ingestSettings } from './config.ts'
 import { loadFenceFile } from './fence-file.ts'
-import { addKafkaMetrics, kafkaSinkFrom } from './kafka-sink.ts'
 
 const config = configFromCommandLine(ingestSettings, {
   usage: 'node services/ingest/dist/main.js [--help] [--print-config]',
@@ -13,12 +12,10 @@ const config = configFromCommandLine(ingestSettings, {
 const logger = createLogger({ level: config.logLevel })
 
 try {
-  const sink = kafkaSinkFrom(config, logger)
   const node = createNode({
     config,
     logger,
-    sink,
-    addSinkMetrics: (metrics) => addKafkaMetrics(metrics, sink),
+    sink: { kafka: config },
     rootKey: parseKey('FENCEPOST_ROOT_KEY', config.rootKey),
     pseudonymKey: parseKey('FENCEPOST_PSEUDONYM_KEY', config.pseudonymKey),
     loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger),

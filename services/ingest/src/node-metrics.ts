@@ -1,22 +1,20 @@
 // What the node shows at /metrics. Names are an API: a rename goes into the changelog.
 import { PING_REASON_CODES } from '@fencepost/model'
 import type { Metrics } from '@fencepost/runtime'
-import type { BodyBudget, HttpServer } from '@fencepost/server'
-import type { Counters } from './counters.ts'
+import type { ServingCounts } from './serving-counts.ts'
 
 /** What is measured beside the counters. */
 export interface Measured {
-  readonly counters: Counters
-  readonly budget: BodyBudget
-  readonly publicServer: HttpServer
+  readonly counts: ServingCounts
+  readonly threads: number
   readonly fences: () => number
   readonly fencesLoadedAt: () => number
   readonly sinkHealthy: () => boolean
 }
 
 export function addNodeMetrics(metrics: Metrics, measured: Measured): void {
-  const { counters, budget } = measured
-  const http = measured.publicServer.counters
+  const { counts } = measured
+  const { counters, http } = counts
   metrics.counter('fencepost_requests_total', 'POST /v1/pings requests', () => counters.requests)
   metrics.counter('fencepost_requests_answered_total', 'requests answered 200', () => counters.answered)
   metrics.counter('fencepost_requests_aborted_total', 'requests whose client left first', () => counters.aborted)
@@ -40,7 +38,8 @@ export function addNodeMetrics(metrics: Metrics, measured: Measured): void {
   metrics.counter('fencepost_pings_matched_total', 'accepted pings in at least one fence', () => counters.matched)
   metrics.counter('fencepost_body_bytes_total', 'bytes of decoded bodies, inflated', () => counters.bodyBytes)
   metrics.gauge('fencepost_pings_pending', 'pings waiting for the sink', () => counters.pending)
-  metrics.gauge('fencepost_body_memory_bytes', 'memory promised to bodies being received', () => budget.reserved)
+  metrics.gauge('fencepost_body_memory_bytes', 'memory promised to bodies being received', () => counts.bodyMemoryBytes)
+  metrics.gauge('fencepost_threads', 'threads that serve, as configured', () => measured.threads)
   metrics.gauge('fencepost_fences', 'fences in force', measured.fences)
   metrics.gauge('fencepost_fences_loaded_timestamp_seconds', 'when the fences in force were loaded', () =>
     Math.floor(measured.fencesLoadedAt() / 1000),

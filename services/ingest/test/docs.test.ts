@@ -46,7 +46,7 @@ function tableOf(heading: string): string[][] {
 describe('metrics', () => {
   const names = new Set(all(source, /'(fencepost_[a-z0-9_]+)'/g))
   const labels = new Set(
-    [...source.matchAll(/counterByLabel\(\s*'([^']+)',\s*'[^']*',\s*'([^']+)'/g)].map(
+    [...source.matchAll(/(?:counter|gauge)ByLabel\(\s*'([^']+)',\s*'[^']*',\s*'([^']+)'/g)].map(
       ([, name, label]) => `${name}{${label}}`,
     ),
   )

@@ -1,7 +1,7 @@
 // A whole node in this process on free ports with a held sink, and a client that sends what it is told.
 import { type Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http'
-import { createFenceIndex } from '@fencepost/match'
-import { type Fence, type FenceIndex, silentLogger } from '@fencepost/model'
+import { type PackedFences, packFences } from '@fencepost/match'
+import { type Fence, silentLogger } from '@fencepost/model'
 import { parseConfig } from '@fencepost/runtime'
 import { onTestFinished } from 'vitest'
 import { createNode, type FencepostNode } from '../src/app.ts'
@@ -21,7 +21,7 @@ export interface RunningNode {
 /** Starts a node that stops with the test. `env` joins loopback hosts, free ports and one key of the tenant `acme`. */
 export async function runNode(
   env: Readonly<Record<string, string>> = {},
-  parts: { readonly clock?: () => number; readonly loadFences?: () => Promise<FenceIndex> } = {},
+  parts: { readonly clock?: () => number; readonly loadFences?: () => Promise<PackedFences> } = {},
 ): Promise<RunningNode> {
   const config = parseConfig(nodeSettings, {
     FENCEPOST_HOST: '127.0.0.1',
@@ -37,7 +37,7 @@ export async function runNode(
     sink,
     rootKey: Buffer.alloc(32, 1),
     pseudonymKey: Buffer.alloc(32, 2),
-    loadFences: async () => createFenceIndex([MARKET]),
+    loadFences: async () => packFences([MARKET]),
     clock: () => NOW,
     ...parts,
   })

@@ -2,7 +2,7 @@
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadFences } from '@fencepost/geo'
-import { createFenceIndex } from '@fencepost/match'
+import { createFenceIndex, openFenceIndex } from '@fencepost/match'
 import { type FenceIndex, type Logger, SlotList } from '@fencepost/model'
 import { removeFolder, tempFolder } from '@fencepost/testbed'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -32,7 +32,7 @@ async function load(path: string, invalid: InvalidFences = 'skip', options: Fenc
     (fields: object, msg: string): void =>
       void lines.push({ level, msg, fields: fields as Line['fields'] })
   const logger: Logger = { info: log('info'), warn: log('warn'), error: log('error') }
-  return { index: await loadFenceFile(path, invalid, logger, options), lines }
+  return { index: openFenceIndex(await loadFenceFile(path, invalid, logger, options)), lines }
 }
 
 function fileOf(text: string | Uint8Array): string {

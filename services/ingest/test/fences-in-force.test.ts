@@ -1,12 +1,11 @@
-import { createFenceIndex } from '@fencepost/match'
-import type { FenceIndex } from '@fencepost/model'
+import { type PackedFences, packFences } from '@fencepost/match'
 import { describe, expect, it } from 'vitest'
 import { createFencesInForce } from '../src/fences-in-force.ts'
 import { circle } from './node-kit.ts'
 
 /** A loader whose loads settle when the test says so, and what is in force with it. */
 function held() {
-  const loads: { settle: (index: FenceIndex) => void; fail: (error: Error) => void }[] = []
+  const loads: { settle: (packed: PackedFences) => void; fail: (error: Error) => void }[] = []
   const logged: string[] = []
   const log = (_: unknown, msg: string): void => void logged.push(msg)
   const fences = createFencesInForce({
@@ -17,8 +16,8 @@ function held() {
   return { fences, loads, logged }
 }
 
-const ONE = createFenceIndex([circle('one', 1, 1, 10)])
-const TWO = createFenceIndex([circle('one', 1, 1, 10), circle('two', 2, 2, 10)])
+const ONE = packFences([circle('one', 1, 1, 10)])
+const TWO = packFences([circle('one', 1, 1, 10), circle('two', 2, 2, 10)])
 
 describe('the fences in force', () => {
   it('are none before the first load, and then those of the last', async () => {

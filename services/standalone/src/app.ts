@@ -1,13 +1,6 @@
 // The whole of Fencepost in one process: an ingest node on the journal (or on Kafka), keys and events in a data folder.
 import { createJournal, type Journal, openDataFolder } from '@fencepost/embedded'
-import {
-  addKafkaMetrics,
-  createNode,
-  type FencepostNode,
-  type KafkaConfig,
-  kafkaSinkFrom,
-  loadFenceFile,
-} from '@fencepost/ingest'
+import { createNode, type FencepostNode, type KafkaConfig, loadFenceFile } from '@fencepost/ingest'
 import type { Logger } from '@fencepost/model'
 import { parseKey } from '@fencepost/policy'
 import type { Metrics } from '@fencepost/runtime'
@@ -33,10 +26,7 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
     loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger),
   }
 
-  if (config.sink === 'kafka') {
-    const sink = kafkaSinkFrom(kafkaConfig(config), logger)
-    return createNode({ ...shared, sink, addSinkMetrics: (metrics) => addKafkaMetrics(metrics, sink) })
-  }
+  if (config.sink === 'kafka') return createNode({ ...shared, sink: { kafka: kafkaConfig(config) } })
   const journal = createJournal(
     {
       dir: folder.at('journal'),
@@ -51,7 +41,7 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
   return createNode({
     ...shared,
     sink: journal,
-    addSinkMetrics: (metrics) => addJournalMetrics(metrics, journal),
+    addSinkMetrics: (metrics, refusedByThreads) => addJournalMetrics(metrics, journal, refusedByThreads),
     addRoutes: (admin, guard) =>
       admin.route(
         'get',
@@ -66,7 +56,7 @@ function kafkaConfig(config: StandaloneConfig): StandaloneConfig & KafkaConfig {
   throw new Error('FENCEPOST_SINK is kafka: FENCEPOST_KAFKA_BROKERS must name the brokers to begin with')
 }
 
-function addJournalMetrics(metrics: Metrics, journal: Journal): void {
+function addJournalMetrics(metrics: Metrics, journal: Journal, refusedByThreads: () => number): void {
   const { counters } = journal
   metrics.counter('fencepost_journal_records_total', 'events written', () => counters.records)
   metrics.counter('fencepost_journal_bytes_total', 'bytes of frames written', () => counters.frameBytes)
@@ -75,7 +65,7 @@ function addJournalMetrics(metrics: Metrics, journal: Journal): void {
     ['failed', counters.failedCommits],
   ])
   metrics.counterByLabel('fencepost_journal_refused_total', 'publishes refused, by reason', 'reason', () => [
-    ['full', counters.rejectedFull],
+    ['full', counters.rejectedFull + refusedByThreads()],
     ['deadline', counters.rejectedDeadline],
   ])
   metrics.counter('fencepost_journal_expired_total', 'frames that retention removed', () => counters.expiredFrames)

@@ -69,64 +69,69 @@ async function attack(port: number, count: number, seed: number, tally: Tally): 
 }
 
 describe(`${REQUESTS} hostile requests over ${CONNECTIONS} connections, half of them with unknown keys`, () => {
-  it('are each answered as the protocol says, cost bounded memory, harm nobody, and leave every count right', async () => {
-    service = await startStandalone(folder, {
-      FENCEPOST_SDK_KEYS: SDK_KEYS,
-      FENCEPOST_MAX_BODY_MEMORY_BYTES: String(BODY_MEMORY),
-      FENCEPOST_MAX_INFLIGHT_BYTES: String(IN_FLIGHT),
-      FENCEPOST_BODY_TIMEOUT_MS: '2000',
-    })
-    const { port, adminPort } = await service.listening()
-    const memory = new MemoryWatch(service)
-    const good = new GoodTraffic(port, 2)
-    const tally = createTally()
-    // Code is compiled and buffers are pooled by then: what is added later is what hostile requests cost.
-    await expect.poll(() => good.refs.size, { timeout: 30_000 }).toBeGreaterThan(WARM_UP_PINGS)
-    const warm = memory.most
-    await attack(port, REQUESTS, 1, tally)
-    await good.stop()
-    const grown = memory.most - warm
-    memory.stop()
-    process.stdout.write(
-      `hostile: ${tally.sent} requests, ${good.refs.size} good pings, ${Math.round(warm / 1e6)} MB and ${Math.round(grown / 1e6)} more\n`,
-    )
+  it.each([1, 2])(
+    'are each answered as the protocol says, cost bounded memory, harm nobody, and leave every count right: %d thread(s)',
+    async (threads) => {
+      service = await startStandalone(folder, {
+        FENCEPOST_THREADS: String(threads),
+        FENCEPOST_SDK_KEYS: SDK_KEYS,
+        FENCEPOST_MAX_BODY_MEMORY_BYTES: String(BODY_MEMORY),
+        FENCEPOST_MAX_INFLIGHT_BYTES: String(IN_FLIGHT),
+        FENCEPOST_BODY_TIMEOUT_MS: '2000',
+      })
+      const { port, adminPort } = await service.listening()
+      const memory = new MemoryWatch(service)
+      const good = new GoodTraffic(port, 2)
+      const tally = createTally()
+      // Code is compiled and buffers are pooled by then: what is added later is what hostile requests cost.
+      await expect.poll(() => good.refs.size, { timeout: 30_000 }).toBeGreaterThan(WARM_UP_PINGS)
+      const warm = memory.most
+      await attack(port, REQUESTS, 1, tally)
+      await good.stop()
+      const grown = memory.most - warm
+      memory.stop()
+      process.stdout.write(
+        `hostile: ${tally.sent} requests, ${good.refs.size} good pings, ${Math.round(warm / 1e6)} MB and ${Math.round(grown / 1e6)} more\n`,
+      )
 
-    expect(service.process.end).toBeUndefined()
-    expect(tally.violations).toEqual([])
-    const { kinds } = hostileRequests({ seed: 0, key: '', known: false, name: '', nowhere: NOWHERE, trap: TRAP })
-    expect(new Set([...tally.outcomes.keys()].map((key) => key.split(':')[0]))).toEqual(new Set(kinds))
-    expect(good.faults).toEqual([])
-    expect(Object.keys(good.statuses)).toEqual(['200'])
-    expect(grown).toBeLessThan(MAX_GROWTH)
+      expect(service.process.end).toBeUndefined()
+      expect(tally.violations).toEqual([])
+      const { kinds } = hostileRequests({ seed: 0, key: '', known: false, name: '', nowhere: NOWHERE, trap: TRAP })
+      expect(new Set([...tally.outcomes.keys()].map((key) => key.split(':')[0]))).toEqual(new Set(kinds))
+      expect(good.faults).toEqual([])
+      expect(Object.keys(good.statuses)).toEqual(['200'])
+      expect(grown).toBeLessThan(MAX_GROWTH)
 
-    // Whoever left may still be noticed; then both laws hold to the last request.
-    const settled = async (): Promise<boolean> => {
-      const { requests, pings } = laws(await readMetrics(adminPort))
-      return requests[0] === requests[1] && pings[0] === pings[1]
-    }
-    await expect.poll(settled, { timeout: 15_000 }).toBe(true)
-    const metrics = await readMetrics(adminPort)
-    expect(metrics.get('fencepost_pings_pending')).toBe(0)
-    expect(metrics.get('fencepost_body_memory_bytes')).toBe(0)
-    expect(metrics.get('fencepost_requests_refused_total{reason="internal"}')).toBe(0)
+      // Whoever left may still be noticed; then both laws hold to the last request.
+      const settled = async (): Promise<boolean> => {
+        const { requests, pings } = laws(await readMetrics(adminPort))
+        return requests[0] === requests[1] && pings[0] === pings[1]
+      }
+      await expect.poll(settled, { timeout: 15_000 }).toBe(true)
+      const metrics = await readMetrics(adminPort)
+      expect(metrics.get('fencepost_pings_pending')).toBe(0)
+      expect(metrics.get('fencepost_body_memory_bytes')).toBe(0)
+      expect(metrics.get('fencepost_requests_refused_total{reason="internal"}')).toBe(0)
 
-    const events = await eventsByTenant(adminPort)
-    expect(events.other).toBe(0)
-    expect(events.good.length).toBe(good.refs.size)
-    expect(new Set(events.good)).toEqual(good.refs)
-    const published = new Set(events.bad)
-    expect([...published].filter((batch) => !tally.sentHits.has(batch))).toEqual([])
-    expect([...tally.acknowledgedHits].filter((batch) => !published.has(batch))).toEqual([])
+      const events = await eventsByTenant(adminPort)
+      expect(events.other).toBe(0)
+      expect(events.good.length).toBe(good.refs.size)
+      expect(new Set(events.good)).toEqual(good.refs)
+      const published = new Set(events.bad)
+      expect([...published].filter((batch) => !tally.sentHits.has(batch))).toEqual([])
+      expect([...tally.acknowledgedHits].filter((batch) => !published.has(batch))).toEqual([])
 
-    expect(await service.terminate(15_000)).toEqual({ code: 0, signal: null })
-    // One line per change of state, whatever the clients did.
-    expect(service.logs.map(({ msg }) => msg)).toEqual([
-      'journal opened',
-      'fences loaded',
-      'listening',
-      'stopping',
-      'journal closed',
-      'stopped',
-    ])
-  }, 300_000)
+      expect(await service.terminate(15_000)).toEqual({ code: 0, signal: null })
+      // One line per change of state, whatever the clients did.
+      expect(service.logs.map(({ msg }) => msg)).toEqual([
+        'journal opened',
+        'fences loaded',
+        'listening',
+        'stopping',
+        'journal closed',
+        'stopped',
+      ])
+    },
+    300_000,
+  )
 })

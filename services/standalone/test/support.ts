@@ -8,11 +8,12 @@ export const ENTRY = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 export const KEY = 'key-of-acme'
 export const TENANT = 'acme'
 
-/** What every standalone of these tests is started with. */
+/** What every standalone of these tests is started with. With FENCEPOST_TEST_THREADS=2 all of them run on two threads. */
 export function environment(folder: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return {
     FENCEPOST_HOST: '127.0.0.1',
     FENCEPOST_PORT: '0',
+    FENCEPOST_THREADS: process.env['FENCEPOST_TEST_THREADS'] ?? '1',
     FENCEPOST_ADMIN_PORT: '0',
     FENCEPOST_DATA_DIR: join(folder, 'data'),
     FENCEPOST_FENCES: join(folder, 'fences.geojson'),

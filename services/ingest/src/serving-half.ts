@@ -1,0 +1,128 @@
+// Where a node serves: in the main thread, which then has no other, or in several threads of its own. The rest of the node cannot
+// tell the difference.
+import type { Clock, EventSink, Logger } from '@fencepost/model'
+import type { Metrics } from '@fencepost/runtime'
+import type { NodeParts, Stage } from './app.ts'
+import type { FencesInForce } from './fences-in-force.ts'
+import { kafkaSinkFrom } from './kafka-sink.ts'
+import { createServing } from './serving.ts'
+import type { ServingCounts } from './serving-counts.ts'
+import { createFencePublisher } from './threads/fence-swap.ts'
+import { createServingThreads, type ThreadState } from './threads/serving-threads.ts'
+
+export interface ServingHalf {
+  /** Rejects with the reason when it cannot listen. */
+  start(): Promise<{ readonly port: number }>
+  /** Answers what is open, writes out its own sinks, closes. */
+  stop(deadlineMs: number): Promise<void>
+  /** The sink of the main thread, for the node to start and stop; null where every thread has its own. */
+  readonly mainSink: EventSink | null
+  /** Everything counted; as new as the last `refresh`. */
+  readonly counts: ServingCounts
+  refresh(): Promise<void>
+  /** Can pings be taken and made durable? */
+  ready(): boolean
+  sinkHealthy(): boolean
+  /** What it adds to /readyz and /metrics. */
+  detail(): Readonly<Record<string, unknown>>
+  addMetrics(metrics: Metrics): void
+  /** Publishes that threads refused for a sink of the main thread. */
+  refusedFull(): number
+}
+
+export interface ServingHalfParts extends Pick<NodeParts, 'config' | 'sink' | 'rootKey' | 'pseudonymKey' | 'clock'> {
+  readonly logger: Logger
+  readonly fences: FencesInForce
+  readonly stage: () => Stage
+}
+
+export function createServingHalf(parts: ServingHalfParts): ServingHalf {
+  return parts.config.threads === 1 ? inThisThread(parts) : inOtherThreads(parts)
+}
+
+function inThisThread(parts: ServingHalfParts): ServingHalf {
+  const { fences, stage, clock = Date.now as Clock } = parts
+  const kafka = 'kafka' in parts.sink ? kafkaSinkFrom(parts.sink.kafka, parts.logger) : null
+  const sink = kafka ?? (parts.sink as EventSink)
+  const { server, counters, bodyMemoryBytes } = createServing({
+    ...parts,
+    sink,
+    clock,
+    index: fences.index,
+    closed: () => (stage() === 'starting' ? 'not_ready' : stage() === 'stopping' ? 'stopping' : null),
+  })
+  return {
+    start: () => server.start(),
+    stop: (deadlineMs) => server.stop(deadlineMs),
+    mainSink: sink,
+    counts: {
+      counters,
+      http: server.counters,
+      kafka: kafka?.counters ?? null,
+      get bodyMemoryBytes() {
+        return bodyMemoryBytes()
+      },
+    },
+    refresh: async () => {},
+    ready: () => sink.healthy(),
+    sinkHealthy: () => sink.healthy(),
+    detail: () => ({}),
+    addMetrics() {},
+    refusedFull: () => 0,
+  }
+}
+
+function inOtherThreads(parts: ServingHalfParts): ServingHalf {
+  const { config, logger, sink, fences } = parts
+  const mainSink = 'kafka' in sink ? null : sink
+  const publisher = createFencePublisher(fences.packed())
+  fences.onChange(publisher.publish)
+  const threads = createServingThreads({
+    config,
+    logger,
+    sink,
+    // Of their own: a view may lie in a pool with bytes of others, all of which would be cloned.
+    rootKey: Uint8Array.from(parts.rootKey),
+    pseudonymKey: Uint8Array.from(parts.pseudonymKey),
+    fences: publisher,
+  })
+  const serving = () => threads.states().filter(({ state }) => state === 'serving')
+  const sinkHealthy = (): boolean =>
+    mainSink === null
+      ? serving().length > 0 && serving().every(({ sink: own }) => own === 'connected')
+      : mainSink.healthy()
+  return {
+    start: threads.start,
+    stop: threads.stop,
+    mainSink,
+    counts: threads.counts,
+    refresh: threads.refresh,
+    // A thread that is being replaced has no port: the kernel gives its clients to the others. One that hangs still has.
+    ready: () =>
+      sinkHealthy() && serving().length > 0 && threads.states().every(({ state }) => state !== 'not answering'),
+    sinkHealthy,
+    detail: () => ({ threads: threads.states().map(({ thread, state, sink }) => ({ thread, state, sink })) }),
+    addMetrics(metrics) {
+      const byThread = (read: (state: ThreadState) => number) => (): [string, number][] =>
+        threads.states().map((state) => [String(state.thread), read(state)])
+      metrics.counter(
+        'fencepost_worker_replaced_total',
+        'serving threads that have taken the place of one that failed',
+        threads.replaced,
+      )
+      metrics.gaugeByLabel(
+        'fencepost_worker_up',
+        '1 while a serving thread serves, by its number',
+        'thread',
+        byThread(({ state }) => (state === 'serving' ? 1 : 0)),
+      )
+      metrics.gaugeByLabel(
+        'fencepost_worker_connections',
+        'open connections of a serving thread, by its number',
+        'thread',
+        byThread(({ connections }) => connections),
+      )
+    },
+    refusedFull: threads.refusedFull,
+  }
+}

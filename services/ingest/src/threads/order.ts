@@ -1,0 +1,70 @@
+// What the main thread and a serving thread say to each other. Everything here can be cloned.
+
+import type { MessagePort } from 'node:worker_threads'
+import type { PackedFences } from '@fencepost/match'
+import type { Logger } from '@fencepost/model'
+import type { KafkaConfig, NodeConfig } from '../config.ts'
+import type { SinkRoomLimits } from './sink-room.ts'
+
+/** Fences and the number of the change that brought them. */
+export interface FenceEdition {
+  readonly epoch: number
+  readonly packed: PackedFences
+}
+
+/** How a thread publishes: with a Kafka sink of its own, or through the sink of the main thread. */
+export type ThreadSink =
+  | { readonly kind: 'kafka'; readonly config: NodeConfig & KafkaConfig }
+  | {
+      readonly kind: 'proxy'
+      readonly port: MessagePort
+      readonly room: SharedArrayBuffer
+      readonly limits: SinkRoomLimits
+    }
+
+/** All that a serving thread is made from. */
+export interface ThreadOrder {
+  /** 1..threads */
+  readonly thread: number
+  /** The node's, with this thread's share of its limits. */
+  readonly config: NodeConfig
+  readonly maxOpenBodies: number
+  readonly maxConnections: number
+  readonly rootKey: Uint8Array
+  readonly pseudonymKey: Uint8Array
+  readonly sink: ThreadSink
+  /** The fences in force when the thread was made; later ones come by `fencePort`. */
+  readonly fences: FenceEdition
+  readonly fencePort: MessagePort
+  /** The epoch in force: one number, shared by all threads. */
+  readonly epoch: SharedArrayBuffer
+  /** One number a thread, from thread 1 on: 1 until it has closed its port. */
+  readonly open: SharedArrayBuffer
+}
+
+/** To a serving thread. */
+export type ToThread =
+  | { readonly kind: 'listen'; readonly port: number; readonly share: 'first' | 'join' }
+  | { readonly kind: 'count'; readonly ask: number }
+  | { readonly kind: 'stop'; readonly deadlineMs: number }
+  /** The process ends now: close the port and go. */
+  | { readonly kind: 'leave' }
+
+/** From a serving thread. */
+export type FromThread =
+  /** The sink has started and the fences are there. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'listening'; readonly port: number }
+  /** It could not get as far; the thread ends. */
+  | { readonly kind: 'refused'; readonly error: string }
+  /** Every number of `valuesOf`; `ask` as it was asked, or 0: unasked, a sign of life. */
+  | { readonly kind: 'counts'; readonly ask: number; readonly values: Float64Array; readonly sinkHealthy: boolean }
+  | {
+      readonly kind: 'log'
+      readonly level: keyof Logger
+      readonly fields: Record<string, unknown>
+      readonly msg: string
+    }
+  /** An exception that nobody caught; the thread ends. Kind and place only: a message may quote what a client sent. */
+  | { readonly kind: 'failed'; readonly error: string; readonly at: string | undefined }
+  | { readonly kind: 'stopped'; readonly inTime: boolean }
