@@ -27,6 +27,9 @@ import { KIND_MASK, RING_E7 } from './records.ts'
 /** Pings in one go: what they touch stays in the nearest cache from stage to stage. */
 export const BLOCK = 128
 
+/** A list of so many items is better taken by itself: its loads are in a row as they are. A power of two. */
+const LONG = 16
+
 /** The entries of a tenant without cells. */
 const NOTHING = new Uint32Array(BLOCK)
 
@@ -43,7 +46,7 @@ export class BatchStages {
   /** Column and row at the last level, by ping. */
   readonly #x = new Int32Array(BLOCK)
   readonly #y = new Int32Array(BLOCK)
-  /** 1 = a location away from the poles, which the stages are for; by ping. */
+  /** 1 = a location away from the poles with lists that are not long, which the stages are for; by ping. */
   readonly staged: Uint8Array = new Uint8Array(BLOCK)
   readonly #every = new BlockCells()
   readonly #own = new BlockCells()
@@ -63,8 +66,6 @@ export class BatchStages {
   #circles = new Uint32Array(0)
   #rings = new Uint32Array(0)
   #others = new Uint32Array(0)
-  /** What was loaded ahead; summed up so that it is not left out. */
-  ahead = 0
 
   constructor(base: BaseIndex) {
     this.#base = base
@@ -155,13 +156,13 @@ export class BatchStages {
   #expand(count: number, every: Uint32Array, own: Uint32Array): number {
     const { staged, first, middle } = this
     const { lists } = this.#base
-    let sum = 0
     for (let k = 0; k < count; k++) {
       // The lists first: no load waits for what another list says.
-      if (every[k] >>> TAG_SHIFT === LIST) sum += lists[every[k] & VALUE_MASK]
-      if (own[k] >>> TAG_SHIFT === LIST) sum += lists[own[k] & VALUE_MASK]
+      let most = 0
+      if (every[k] >>> TAG_SHIFT === LIST) most = lists[every[k] & VALUE_MASK]
+      if (own[k] >>> TAG_SHIFT === LIST) most |= lists[own[k] & VALUE_MASK]
+      if (most >= LONG) staged[k] = 0
     }
-    this.ahead = sum | 0
     let items = 0
     for (let k = 0; k < count; k++) {
       first[k] = items

@@ -57,7 +57,7 @@ const DIRECT_ROOTS = 16
 const WORTH_A_NODE = 2
 /** From this cost on a cell is divided some levels beyond what its shapes want. Not further: where edges coincide it would never end. */
 const CROWDED = 16
-const CROWDED_LEVELS = 4
+const CROWDED_LEVELS = 2
 /** From so many divided parts on a cell gets a page instead of a node. */
 const PAGE_FROM = 5
 

@@ -136,7 +136,7 @@ export class RecordWriter {
 
   /** Notes how fine the cells should be for an edge so many times the world's width and height long, of so many vertices. */
   #wants(at: number, length: number, vertices: number): void {
-    const level = Math.floor(Math.log2(Math.max(CELLS_A_SHAPE, vertices) / length))
+    const level = Math.floor(Math.log2(Math.max(CELLS_A_SHAPE, vertices / 2) / length))
     this.views.u32[2 * at] |= Math.max(0, Math.min(FINEST_LEVEL, level)) << FINEST_SHIFT
   }
 
