@@ -21,6 +21,7 @@ import {
   VALUE_MASK,
   WHOLE,
 } from './cells.ts'
+import { EVERY_TENANT } from './facts-table.ts'
 import { cellEast, GRID_LEVELS, gridX, gridY } from './grid.ts'
 import { KIND_MASK, RING_E7 } from './records.ts'
 
@@ -41,49 +42,79 @@ class BlockCells {
   readonly down = new Uint8Array(BLOCK)
 }
 
+/** In place of a slot: a ping that is to be matched by itself. */
+export const ALONE = -1
+/** In place of a slot: there are no further items of this ping. */
+export const LAST = -2
+const WHOLE_OR_NEAR = 2
+
 export class BatchStages {
   readonly #base: BaseIndex
   /** Column and row at the last level, by ping. */
   readonly #x = new Int32Array(BLOCK)
   readonly #y = new Int32Array(BLOCK)
-  /** 1 = a location away from the poles with lists that are not long, which the stages are for; by ping. */
-  readonly staged: Uint8Array = new Uint8Array(BLOCK)
   readonly #every = new BlockCells()
   readonly #own = new BlockCells()
   readonly #active = new Uint8Array(BLOCK)
   readonly #next = new Uint8Array(BLOCK)
-  /** Items of all cells, ping by ping: those of ping k are `first[k]` to `first[k + 1] - 1`, of its own tenant from `middle[k]` on. */
-  readonly first: Uint32Array = new Uint32Array(BLOCK + 1)
-  readonly middle: Uint32Array = new Uint32Array(BLOCK)
+  /** 1 = to be matched by itself: a beacon, a place at a pole, a cell with a long list; by ping. */
+  readonly #alone = new Uint8Array(BLOCK)
+  /** The pings that have items, ascending. */
+  readonly #busy = new Uint8Array(BLOCK)
   #room = 0
+  /** What the cells say, ping by ping, its tenants one after the other. */
   #items = new Uint32Array(0)
-  #ping = new Uint8Array(0)
+  /** By item: its ping, from the start of the block. */
+  ping: Uint8Array = new Uint8Array(0)
+  /** The items that are hits or marks, ascending, and how many they are. */
+  hits: Uint32Array = new Uint32Array(0)
+  hitCount = 0
   /** Of a NEAR item: where in the lists its edges are. */
   #near = new Uint32Array(0)
-  /** 1 = the item is a hit. */
-  holds: Uint8Array = new Uint8Array(0)
+  /** 1 = the item is a hit or a mark. */
+  #holds: Uint8Array = new Uint8Array(0)
   /** Items by the test they need. */
   #circles = new Uint32Array(0)
   #rings = new Uint32Array(0)
   #others = new Uint32Array(0)
+  /** 1 = a NEAR item's cell is of its ping's own tenant. */
+  #isOwn = new Uint8Array(0)
 
   constructor(base: BaseIndex) {
     this.#base = base
     this.#grow(1024)
   }
 
-  /** The slot that an item stands for. */
+  /** The slot that an item stands for, ALONE or LAST. */
   slot(i: number): number {
     const item = this.#items[i]
+    const tag = item >>> TAG_SHIFT
     const value = item & VALUE_MASK
-    return item >>> TAG_SHIFT === INSIDE ? value : this.#base.records.u32[2 * value + 1]
+    if (tag >= WHOLE_OR_NEAR) return this.#base.records.u32[2 * value + 1]
+    return tag === INSIDE ? value : -value
   }
 
-  /** Takes pings `from` to `to - 1` from their places to what their cells say: afterwards `first`, `middle` and `holds` tell the hits. */
-  walk(columns: PingColumns, from: number, to: number, every: number, own: number): void {
-    const { lon, lat, type, reason } = columns
+  /**
+   * Takes pings `from` to `to - 1` from their places to what their cells say: `hits` and `ping` tell it afterwards. With `marksAll` every
+   * location ends with a mark.
+   */
+  walk(columns: PingColumns, from: number, to: number, own: number, marksAll: boolean): void {
     const { heads } = this.#base
-    const { staged } = this
+    const locations = this.#place(columns, from, to)
+    const hasEvery = heads[EVERY_TENANT * HEAD_WORDS + HEAD_WIDTH] > 0
+    const hasOwn = own > 0 && heads[own * HEAD_WORDS + HEAD_WIDTH] > 0
+    if (hasEvery) this.#descend(EVERY_TENANT * HEAD_WORDS, locations, this.#every)
+    if (hasOwn) this.#descend(own * HEAD_WORDS, locations, this.#own)
+    const every = hasEvery ? this.#every.entry : NOTHING
+    const owns = hasOwn ? this.#own.entry : NOTHING
+    const busy = this.#gather(columns, from, to, every, owns, marksAll)
+    const items = this.#expand(busy, every, owns, marksAll)
+    this.hitCount = items === 0 ? 0 : this.#test(items, from, columns.lon, columns.lat)
+  }
+
+  /** Columns and rows of the locations; returns how many there are. */
+  #place({ lon, lat, type, reason }: PingColumns, from: number, to: number): number {
+    const alone = this.#alone
     const xs = this.#x
     const ys = this.#y
     const active = this.#active
@@ -92,21 +123,47 @@ export class BatchStages {
     for (let k = 0; k < count; k++) {
       const i = from + k
       const y = lat[i]
+      alone[k] = 0
       if (reason[i] !== 0 || type[i] !== LOCATION || y >= 90 || y <= -90) {
-        staged[k] = 0
+        this.#every.entry[k] = 0
+        this.#own.entry[k] = 0
+        alone[k] = reason[i] === 0 ? 1 : 0
         continue
       }
-      staged[k] = 1
       xs[k] = gridX(lon[i])
       ys[k] = gridY(y)
       active[locations++] = k
     }
-    const hasEvery = heads[every * HEAD_WORDS + HEAD_WIDTH] > 0
-    const hasOwn = own > 0 && heads[own * HEAD_WORDS + HEAD_WIDTH] > 0
-    if (hasEvery) this.#descend(every * HEAD_WORDS, locations, this.#every)
-    if (hasOwn) this.#descend(own * HEAD_WORDS, locations, this.#own)
-    const items = this.#expand(count, hasEvery ? this.#every.entry : NOTHING, hasOwn ? this.#own.entry : NOTHING)
-    if (items > 0) this.#test(items, from, lon, lat)
+    return locations
+  }
+
+  /** Notes which pings are busy, and looks into their lists ahead: no load waits there for what another list says. Returns how many. */
+  #gather(
+    { reason }: PingColumns,
+    from: number,
+    to: number,
+    every: Uint32Array,
+    own: Uint32Array,
+    all: boolean,
+  ): number {
+    const alone = this.#alone
+    const busy = this.#busy
+    const { lists } = this.#base
+    const count = to - from
+    let kept = 0
+    for (let k = 0; k < count; k++) {
+      const some = every[k] | own[k]
+      busy[kept] = k
+      kept += ((some | -some) >>> 31) | alone[k] | (all && reason[from + k] === 0 ? 1 : 0)
+    }
+    for (let j = 0; j < kept; j++) {
+      const k = busy[j]
+      let most = 0
+      if (every[k] >>> TAG_SHIFT === LIST) most = lists[every[k] & VALUE_MASK]
+      if (own[k] >>> TAG_SHIFT === LIST) most |= lists[own[k] & VALUE_MASK]
+      if (most >= LONG) alone[k] = 1
+    }
+    return kept
   }
 
   #descend(head: number, locations: number, found: BlockCells): void {
@@ -152,36 +209,33 @@ export class BatchStages {
     }
   }
 
-  /** Writes the items of all cells one behind the other; returns how many. */
-  #expand(count: number, every: Uint32Array, own: Uint32Array): number {
-    const { staged, first, middle } = this
-    const { lists } = this.#base
-    for (let k = 0; k < count; k++) {
-      // The lists first: no load waits for what another list says.
-      let most = 0
-      if (every[k] >>> TAG_SHIFT === LIST) most = lists[every[k] & VALUE_MASK]
-      if (own[k] >>> TAG_SHIFT === LIST) most |= lists[own[k] & VALUE_MASK]
-      if (most >= LONG) staged[k] = 0
-    }
+  /** Writes the items of the busy pings one behind the other; returns how many. */
+  #expand(busyCount: number, every: Uint32Array, own: Uint32Array, marksAll: boolean): number {
+    const alone = this.#alone
+    const busy = this.#busy
     let items = 0
-    for (let k = 0; k < count; k++) {
-      first[k] = items
-      if (staged[k] === 1) items = this.#expandEntry(every[k], k, items)
-      middle[k] = items
-      if (staged[k] === 1) items = this.#expandEntry(own[k], k, items)
+    for (let j = 0; j < busyCount; j++) {
+      const k = busy[j]
+      if (alone[k] === 1) {
+        items = this.#append(-ALONE, k, items)
+        continue
+      }
+      if (every[k] !== 0) items = this.#expandEntry(every[k], k, 0, items)
+      if (own[k] !== 0) items = this.#expandEntry(own[k], k, 1, items)
+      if (marksAll) items = this.#append(-LAST, k, items)
     }
-    first[count] = items
     return items
   }
 
-  #expandEntry(entry: number, k: number, items: number): number {
+  #append(item: number, k: number, items: number): number {
     if (items === this.#room) this.#grow(items + 1)
-    if (entry >>> TAG_SHIFT !== LIST) {
-      // Written in any case, kept if it is something: which it is nobody can foretell.
-      this.#items[items] = entry
-      this.#ping[items] = k
-      return items + ((entry | -entry) >>> 31)
-    }
+    this.#items[items] = item
+    this.ping[items] = k
+    return items + 1
+  }
+
+  #expandEntry(entry: number, k: number, isOwn: number, items: number): number {
+    if (entry >>> TAG_SHIFT !== LIST) return this.#append(entry, k, items)
     const { lists } = this.#base
     let at = entry & VALUE_MASK
     const end = items + lists[at++]
@@ -189,21 +243,22 @@ export class BatchStages {
     for (let i = items; i < end; i++) {
       const item = lists[at++]
       this.#items[i] = item
-      this.#ping[i] = k
+      this.ping[i] = k
       if (item >>> TAG_SHIFT !== NEAR) continue
       this.#near[i] = at
+      this.#isOwn[i] = isOwn
       at += 1 + (lists[at] >>> 1)
     }
     return end
   }
 
-  /** Sorts the items by the test they need, so that each kind is one loop whose branches go the same way; fills `holds`. */
-  #test(count: number, from: number, lon: Float64Array, lat: Float64Array): void {
+  /** Sorts the items by the test they need, so that each kind is one loop whose branches go the same way; returns the number of hits. */
+  #test(count: number, from: number, lon: Float64Array, lat: Float64Array): number {
     const { tests } = this.#base
     const { u32 } = this.#base.records
-    const { holds } = this
+    const { ping, hits } = this
+    const holds = this.#holds
     const items = this.#items
-    const ping = this.#ping
     const circles = this.#circles
     const rings = this.#rings
     const others = this.#others
@@ -213,12 +268,12 @@ export class BatchStages {
     for (let i = 0; i < count; i++) {
       const item = items[i]
       const tag = item >>> TAG_SHIFT
-      // An INSIDE item reads the header of record 0 and makes nothing of it.
+      // A mark or an INSIDE item reads the header of record 0 and makes nothing of it.
       const kind = u32[2 * (item & VALUE_MASK) * (tag >>> 1)] & KIND_MASK
       const isWhole = (tag + 1) >>> 2
       const isCircle = isWhole & ((kind - 1) >>> 31)
       const isRing = isWhole & (((kind ^ RING_E7) - 1) >>> 31)
-      holds[i] = ((tag ^ INSIDE) - 1) >>> 31
+      holds[i] = 1 - (tag >>> 1)
       circles[circleCount] = i
       circleCount += isCircle
       rings[ringCount] = i
@@ -233,13 +288,19 @@ export class BatchStages {
       const k = ping[i]
       holds[i] = this.#holdsOther(i, k, lon[from + k], lat[from + k]) ? 1 : 0
     }
+    let found = 0
+    for (let i = 0; i < count; i++) {
+      hits[found] = i
+      found += holds[i]
+    }
+    return found
   }
 
   #holdsOther(i: number, k: number, lon: number, lat: number): boolean {
     const { tests, lists } = this.#base
     const value = this.#items[i] & VALUE_MASK
     if (this.#items[i] >>> TAG_SHIFT === WHOLE) return tests.holds(value, lon, lat)
-    const { down } = i < this.middle[k] ? this.#every : this.#own
+    const { down } = this.#isOwn[i] === 1 ? this.#own : this.#every
     const east = cellEast(this.#x[k] >>> down[k], GRID_LEVELS - down[k])
     return tests.holdsNear(value, lists, this.#near[i], east, lon, lat)
   }
@@ -252,12 +313,14 @@ export class BatchStages {
       return larger
     }
     this.#items = grown(this.#items, new Uint32Array(room))
-    this.#ping = grown(this.#ping, new Uint8Array(room))
+    this.ping = grown(this.ping, new Uint8Array(room))
     this.#near = grown(this.#near, new Uint32Array(room))
-    this.holds = new Uint8Array(room)
+    this.#holds = new Uint8Array(room)
+    this.hits = new Uint32Array(room)
     this.#circles = new Uint32Array(room)
     this.#rings = new Uint32Array(room)
     this.#others = new Uint32Array(room)
+    this.#isOwn = grown(this.#isOwn, new Uint8Array(room))
     this.#room = room
   }
 }

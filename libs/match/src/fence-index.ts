@@ -11,7 +11,7 @@ import {
   type SlotList,
 } from '@fencepost/model'
 import { BaseIndex } from './base-index.ts'
-import { BatchStages, BLOCK } from './batch-stages.ts'
+import { ALONE, BatchStages, BLOCK } from './batch-stages.ts'
 import { DeltaIndex } from './delta-index.ts'
 import { explainMatch } from './explain.ts'
 import { EVERY_TENANT } from './facts-table.ts'
@@ -116,35 +116,34 @@ class PackedIndex implements FenceIndex {
   }
 
   /** Pings `from` to `to - 1`: cells of all of them first, then what their cells say, ping by ping. */
-  #matchBlock(tenant: string, number: number, columns: PingColumns, from: number, to: number, out: BatchHits): void {
+  #matchBlock(tenant: string, own: number, columns: PingColumns, from: number, to: number, out: BatchHits): void {
     const { list, starts } = out
-    const { reason, lon, lat } = columns
     const stages = this.#stages
-    const { staged, first, middle } = stages
     const delta = this.#delta
-    stages.walk(columns, from, to, EVERY_TENANT, number)
-    const { holds } = stages
-    let matched = 0
-    for (let i = from; i < to; i++) {
-      const k = i - from
+    stages.walk(columns, from, to, own, delta !== null)
+    const { hitCount, hits, ping } = stages
+    let next = from
+    for (let h = 0; h < hitCount; ) {
+      const k = ping[hits[h]]
+      const i = from + k
       const start = list.length
-      starts[i] = start
-      if (staged[k] === 0) {
-        if (reason[i] === 0) this.#collectPing(tenant, number, columns, i, out)
+      while (next <= i) starts[next++] = start
+      if (stages.slot(hits[h]) === ALONE) {
+        this.#collectPing(tenant, own, columns, i, out)
+        h++
         continue
       }
-      const end = first[k + 1]
-      let sorted = start
-      for (let item = first[k]; item < end; item++) {
-        if (item === middle[k]) sorted = list.length
-        if (holds[item] === 1) list.push(stages.slot(item))
+      for (; h < hitCount && ping[hits[h]] === k; h++) {
+        const slot = stages.slot(hits[h])
+        if (slot >= 0) list.push(slot)
+        else if (delta !== null) this.#addDelta(delta, tenant, columns.lon[i], columns.lat[i], start, list)
       }
-      if (delta !== null) this.#addDelta(delta, tenant, lon[i], lat[i], start, list)
       if (list.length === start) continue
-      matched++
-      if (list.length - start > 1) this.#settle(start, sorted, list)
+      out.matched++
+      // Slots ascend within each of two tenants.
+      if (list.length - start > 1) this.#settle(start, own > 0 ? NO_ORDER : start, list)
     }
-    out.matched += matched
+    while (next < to) starts[next++] = list.length
   }
 
   explain(tenant: string, lon: number, lat: number): MatchStep[] {
