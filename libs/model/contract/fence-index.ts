@@ -573,8 +573,13 @@ export function fenceIndexContract(name: string, create: (fences: readonly Fence
       const fences = pointCases.flatMap(({ fences }, c) =>
         fences.map((fence) => ({ ...fence, id: `${c} ${fence.id}` })),
       )
-      const index = create([...fences, makeFence('beacon', beaconShape('ibeacon', UUID), 'acme')])
-      const pings = pointCases.flatMap(({ pings }) => pings)
+      // Over one spot more than anywhere else, with a place of one hit less at every step outwards.
+      const crowd = Array.from({ length: 40 }, (_, i) =>
+        makeFence(`crowd ${i}`, circleShape(60, 10, 100 + 100 * i), i % 3 === 0 ? null : 'acme'),
+      )
+      const outwards = Array.from({ length: 42 }, (_, i): readonly [number, number] => [60, 10 + i * 0.0009])
+      const index = create([...fences, ...crowd, makeFence('beacon', beaconShape('ibeacon', UUID), 'acme')])
+      const pings = [...pointCases.flatMap(({ pings }) => pings), ...outwards]
       const columns = new PingColumns(pings.length + 10)
       columns.count = pings.length
       pings.forEach(([lon, lat], i) => {
