@@ -10,7 +10,6 @@ import {
   HEAD_WORDS,
   HEAD_X,
   HEAD_Y,
-  INSIDE,
   LIST,
   NEAR,
   NODE_BITS,
@@ -23,7 +22,7 @@ import {
 } from './cells.ts'
 import { EVERY_TENANT } from './facts-table.ts'
 import { cellEast, GRID_LEVELS, gridX, gridY } from './grid.ts'
-import { KIND_MASK, RING_E7 } from './records.ts'
+import { CIRCLE_UNITS, KIND_MASK, RING_E7 } from './records.ts'
 
 /** Pings in one go: what they touch stays in the nearest cache from stage to stage. */
 export const BLOCK = 128
@@ -42,11 +41,13 @@ class BlockCells {
   readonly down = new Uint8Array(BLOCK)
 }
 
+/** Of a circle's record. A ring reaches further, but its box does not. */
+const LAST_WORD = 2 * CIRCLE_UNITS - 1
+
 /** In place of a slot: a ping that is to be matched by itself. */
-export const ALONE = -1
-/** In place of a slot: there are no further items of this ping. */
-export const LAST = -2
-const WHOLE_OR_NEAR = 2
+export const ALONE = ~1
+/** In place of a slot: there are no further hits of this ping. */
+export const LAST = ~2
 
 export class BatchStages {
   readonly #base: BaseIndex
@@ -64,11 +65,13 @@ export class BatchStages {
   #room = 0
   /** What the cells say, ping by ping, its tenants one after the other. */
   #items = new Uint32Array(0)
-  /** By item: its ping, from the start of the block. */
+  /** By hit, ping by ping: its ping, from the start of the block, and its slot, or ALONE or LAST. */
   ping: Uint8Array = new Uint8Array(0)
-  /** The items that are hits or marks, ascending, and how many they are. */
-  hits: Uint32Array = new Uint32Array(0)
-  hitCount = 0
+  slots: Int32Array = new Int32Array(0)
+  /** What was loaded ahead, kept so that it is not left out. */
+  ahead = 0
+  /** Are hits of two tenants among them? Those of each ascend. */
+  isMixed = false
   /** Of a NEAR item: where in the lists its edges are. */
   #near = new Uint32Array(0)
   /** 1 = the item is a hit or a mark. */
@@ -85,20 +88,11 @@ export class BatchStages {
     this.#grow(1024)
   }
 
-  /** The slot that an item stands for, ALONE or LAST. */
-  slot(i: number): number {
-    const item = this.#items[i]
-    const tag = item >>> TAG_SHIFT
-    const value = item & VALUE_MASK
-    if (tag >= WHOLE_OR_NEAR) return this.#base.records.u32[2 * value + 1]
-    return tag === INSIDE ? value : -value
-  }
-
   /**
-   * Takes pings `from` to `to - 1` from their places to what their cells say: `hits` and `ping` tell it afterwards. With `marksAll` every
-   * location ends with a mark.
+   * Takes pings `from` to `to - 1` from their places to what their cells say, and returns how many hits there are: `ping` and `slots` tell
+   * which. With `marksAll` those of every location end with LAST.
    */
-  walk(columns: PingColumns, from: number, to: number, own: number, marksAll: boolean): void {
+  walk(columns: PingColumns, from: number, to: number, own: number, marksAll: boolean): number {
     const { heads } = this.#base
     const locations = this.#place(columns, from, to)
     const hasEvery = heads[EVERY_TENANT * HEAD_WORDS + HEAD_WIDTH] > 0
@@ -109,7 +103,8 @@ export class BatchStages {
     const owns = hasOwn ? this.#own.entry : NOTHING
     const busy = this.#gather(columns, from, to, every, owns, marksAll)
     const items = this.#expand(busy, every, owns, marksAll)
-    this.hitCount = items === 0 ? 0 : this.#test(items, from, columns.lon, columns.lat)
+    this.isMixed = hasEvery && hasOwn
+    return items === 0 ? 0 : this.#test(items, from, columns.lon, columns.lat)
   }
 
   /** Columns and rows of the locations; returns how many there are. */
@@ -217,12 +212,12 @@ export class BatchStages {
     for (let j = 0; j < busyCount; j++) {
       const k = busy[j]
       if (alone[k] === 1) {
-        items = this.#append(-ALONE, k, items)
+        items = this.#append(~ALONE, k, items)
         continue
       }
       if (every[k] !== 0) items = this.#expandEntry(every[k], k, 0, items)
       if (own[k] !== 0) items = this.#expandEntry(own[k], k, 1, items)
-      if (marksAll) items = this.#append(-LAST, k, items)
+      if (marksAll) items = this.#append(~LAST, k, items)
     }
     return items
   }
@@ -256,30 +251,44 @@ export class BatchStages {
   #test(count: number, from: number, lon: Float64Array, lat: Float64Array): number {
     const { tests } = this.#base
     const { u32 } = this.#base.records
-    const { ping, hits } = this
+    const { ping, slots } = this
     const holds = this.#holds
     const items = this.#items
     const circles = this.#circles
     const rings = this.#rings
     const others = this.#others
+    // Loads and nothing else, so that many of them are under way at once: what comes next need not wait.
+    const end = u32.length - LAST_WORD
+    let sum = 0
+    for (let i = 0; i < count; i++) {
+      const item = items[i]
+      const header = ((item & VALUE_MASK) << 1) & -(item >>> 31)
+      sum ^= u32[header]
+      if (header < end) sum ^= u32[header + LAST_WORD]
+    }
+    this.ahead = sum
     let circleCount = 0
     let ringCount = 0
     let otherCount = 0
     for (let i = 0; i < count; i++) {
       const item = items[i]
       const tag = item >>> TAG_SHIFT
-      // A mark or an INSIDE item reads the header of record 0 and makes nothing of it.
-      const kind = u32[2 * (item & VALUE_MASK) * (tag >>> 1)] & KIND_MASK
+      const value = item & VALUE_MASK
+      const isRecord = tag >>> 1
+      // What names no record reads the header of record 0 and makes nothing of it.
+      const header = (value << 1) & -isRecord
+      const kind = u32[header] & KIND_MASK
       const isWhole = (tag + 1) >>> 2
       const isCircle = isWhole & ((kind - 1) >>> 31)
       const isRing = isWhole & (((kind ^ RING_E7) - 1) >>> 31)
-      holds[i] = 1 - (tag >>> 1)
+      holds[i] = 1 - isRecord
+      slots[i] = ((u32[header + 1] & -isRecord) | (value & (isRecord - 1))) ^ ((tag - 1) >> 31)
       circles[circleCount] = i
       circleCount += isCircle
       rings[ringCount] = i
       ringCount += isRing
       others[otherCount] = i
-      otherCount += (tag >>> 1) & ~(isCircle | isRing)
+      otherCount += isRecord & ~(isCircle | isRing)
     }
     tests.circlesInto(circles, circleCount, items, ping, from, lon, lat, holds)
     tests.ringsInto(rings, ringCount, items, ping, from, lon, lat, holds)
@@ -290,7 +299,8 @@ export class BatchStages {
     }
     let found = 0
     for (let i = 0; i < count; i++) {
-      hits[found] = i
+      slots[found] = slots[i]
+      ping[found] = ping[i]
       found += holds[i]
     }
     return found
@@ -316,7 +326,7 @@ export class BatchStages {
     this.ping = grown(this.ping, new Uint8Array(room))
     this.#near = grown(this.#near, new Uint32Array(room))
     this.#holds = new Uint8Array(room)
-    this.hits = new Uint32Array(room)
+    this.slots = new Int32Array(room)
     this.#circles = new Uint32Array(room)
     this.#rings = new Uint32Array(room)
     this.#others = new Uint32Array(room)

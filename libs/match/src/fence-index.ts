@@ -11,7 +11,7 @@ import {
   type SlotList,
 } from '@fencepost/model'
 import { BaseIndex } from './base-index.ts'
-import { ALONE, BatchStages, BLOCK } from './batch-stages.ts'
+import { ALONE, BatchStages, BLOCK, LAST } from './batch-stages.ts'
 import { DeltaIndex } from './delta-index.ts'
 import { explainMatch } from './explain.ts'
 import { EVERY_TENANT } from './facts-table.ts'
@@ -120,28 +120,26 @@ class PackedIndex implements FenceIndex {
     const { list, starts } = out
     const stages = this.#stages
     const delta = this.#delta
-    stages.walk(columns, from, to, own, delta !== null)
-    const { hitCount, hits, ping } = stages
+    const hits = stages.walk(columns, from, to, own, delta !== null)
+    const { ping, slots } = stages
     let next = from
-    for (let h = 0; h < hitCount; ) {
-      const k = ping[hits[h]]
+    for (let h = 0; h < hits; ) {
+      const k = ping[h]
       const i = from + k
       const start = list.length
       while (next <= i) starts[next++] = start
-      if (stages.slot(hits[h]) === ALONE) {
+      if (slots[h] === ALONE) {
         this.#collectPing(tenant, own, columns, i, out)
         h++
         continue
       }
-      for (; h < hitCount && ping[hits[h]] === k; h++) {
-        const slot = stages.slot(hits[h])
-        if (slot >= 0) list.push(slot)
+      for (; h < hits && ping[h] === k; h++) {
+        if (slots[h] !== LAST) list.push(slots[h])
         else if (delta !== null) this.#addDelta(delta, tenant, columns.lon[i], columns.lat[i], start, list)
       }
       if (list.length === start) continue
       out.matched++
-      // Slots ascend within each of two tenants.
-      if (list.length - start > 1) this.#settle(start, own > 0 ? NO_ORDER : start, list)
+      if (list.length - start > 1) this.#settle(start, stages.isMixed ? NO_ORDER : start, list)
     }
     while (next < to) starts[next++] = list.length
   }

@@ -17,6 +17,7 @@ import {
   ringEndsOf,
   SOUTH,
   VERTICES_SHIFT,
+  WHOLE_RING_MAX,
 } from './records.ts'
 
 /** No E7 latitude: what a ping off the E7 grid is compared with. */
@@ -29,16 +30,17 @@ export class ShapeTests {
   readonly #i32: Int32Array
   readonly #f32: Float32Array
   readonly #f64: Float64Array
-  /** The point that the whole numbers below are of. */
-  #lon = Number.NaN
+  /** The latitude that the whole numbers below are of. */
   #lat = Number.NaN
-  /** Greatest whole number of 1e-7 degrees not above it: for whole v, v > #x is the same as v / 1e7 > lon. */
-  #x = 0
+  /** Greatest whole number of 1e-7 degrees not above it: for whole v, v > #y is the same as v / 1e7 > lat. */
   #y = 0
-  /** Least whole number not below it. */
-  #xUp = 0
   /** The latitude itself if it is on the grid. */
   #yOn = NO_VALUE
+
+  /** What was loaded ahead, kept so that it is not left out. */
+  ahead = 0
+  /** Vertices at which an edge ends that spans the latitude. */
+  readonly #crossing = new Uint32Array(WHOLE_RING_MAX + 1)
 
   constructor({ u32, i32, f32, f64 }: RecordViews) {
     this.#u32 = u32
@@ -197,11 +199,24 @@ export class ShapeTests {
         Number(i32[box + 2] + 1 >= x) &
         Number(i32[box + 3] + 1 >= y)
     }
+    this.#lookAhead(which, left, items)
     for (let w = 0; w < left; w++) {
       const i = which[w]
       const p = from + ping[i]
       holds[i] = this.#ringE7(items[i] & VALUE_MASK, lon[p], lat[p]) ? 1 : 0
     }
+  }
+
+  /** Loads a word of every 64 bytes of the rings, so that walking one ring after the other need not wait for each of them. */
+  #lookAhead(which: Uint32Array, count: number, items: Uint32Array): void {
+    const i32 = this.#i32
+    let sum = 0
+    for (let w = 0; w < count; w++) {
+      const at = 2 * (items[which[w]] & VALUE_MASK)
+      const last = at + 2 * RING_E7_VERTICES + 2 * (this.#u32[at] >>> VERTICES_SHIFT) - 1
+      sum ^= i32[Math.min(last, at + 16)] ^ i32[Math.min(last, at + 32)] ^ i32[Math.min(last, at + 48)] ^ i32[last]
+    }
+    this.ahead = sum
   }
 
   #circle(record: number, lon: number, lat: number): boolean {
@@ -232,49 +247,46 @@ export class ShapeTests {
     const latE7 = lat * E7
     if (i32[box] - 1 > lonE7 || i32[box + 2] + 1 < lonE7 || i32[box + 1] - 1 > latE7 || i32[box + 3] + 1 < latE7)
       return false
-    if (lon !== this.#lon || lat !== this.#lat) this.#place(lon, lat)
-    const x = this.#x
+    if (lat !== this.#lat) this.#place(lat)
     const y = this.#y
-    const xUp = this.#xUp
     const yOn = this.#yOn
+    const crossing = this.#crossing
     const first = 2 * (record + RING_E7_VERTICES)
     const end = first + 2 * (this.#u32[2 * record] >>> VERTICES_SHIFT)
-    let inside = false
-    let previous = end - 2
-    let wasAbove = i32[previous + 1] > y
+    // Which edges span the latitude, without a branch: nobody can foretell it. Latitudes are small enough for their difference to be.
+    let count = 0
+    let on = 0
+    let wasAbove = (y - i32[end - 1]) >>> 31
     for (let i = first; i < end; i += 2) {
       const by = i32[i + 1]
-      if (by === yOn) return this.#ringExactly(record, RING_E7, lon, lat)
-      const above = by > y
-      if (above !== wasAbove) {
-        const ax = i32[previous]
-        const bx = i32[i]
-        if (ax > x && bx > x) inside = !inside
-        else if (ax >= xUp || bx >= xUp) {
-          const ay = i32[previous + 1]
-          const dx = bx - ax
-          const dy = by - ay
-          const det = dx * (latE7 - ay) - dy * (lonE7 - ax)
-          if (Math.abs(det) <= E7_DOUBT * (Math.abs(dx) + Math.abs(dy))) {
-            const turned = turn(ax / E7, ay / E7, bx / E7, by / E7, lon, lat)
-            if (turned === 0) return true
-            if (turned > 0 === above) inside = !inside
-          } else if (det > 0 === above) inside = !inside
-        }
-      }
+      const above = (y - by) >>> 31
+      crossing[count] = i
+      count += above ^ wasAbove
+      on |= ((by ^ yOn) - 1) & ~(by ^ yOn)
       wasAbove = above
-      previous = i
     }
-    return inside
+    if (on < 0) return this.#ringExactly(record, RING_E7, lon, lat)
+    let inside = 0
+    for (let c = 0; c < count; c++) {
+      const i = crossing[c]
+      const previous = i === first ? end - 2 : i - 2
+      const ax = i32[previous]
+      const ay = i32[previous + 1]
+      const dx = i32[i] - ax
+      const dy = i32[i + 1] - ay
+      const det = dx * (latE7 - ay) - dy * (lonE7 - ax)
+      let turned = det
+      if (Math.abs(det) <= E7_DOUBT * (Math.abs(dx) + Math.abs(dy))) {
+        turned = turn(ax / E7, ay / E7, i32[i] / E7, i32[i + 1] / E7, lon, lat)
+        if (turned === 0) return true
+      }
+      inside ^= Number(turned > 0) ^ Number(dy < 0)
+    }
+    return inside === 1
   }
 
-  #place(lon: number, lat: number): void {
-    this.#lon = lon
+  #place(lat: number): void {
     this.#lat = lat
-    const x = Math.round(lon * E7)
-    const xValue = x / E7
-    this.#x = xValue <= lon ? x : x - 1
-    this.#xUp = xValue >= lon ? x : x + 1
     const y = Math.round(lat * E7)
     const yValue = y / E7
     this.#y = yValue <= lat ? y : y - 1
