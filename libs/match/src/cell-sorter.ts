@@ -30,6 +30,8 @@ export class CellSorter {
   readonly #fromAxis = new Float64Array(SIDE + 1)
   readonly #height = new Float64Array(SIDE + 1)
   readonly #centre = new Float64Array(3)
+  /** Of each corner to the centre of the circle at hand. */
+  readonly #chord2 = new Float64Array((SIDE + 1) * (SIDE + 1))
 
   constructor(views: RecordViews, tests: ShapeTests) {
     this.#views = views
@@ -224,22 +226,26 @@ export class CellSorter {
     // Round a pole the farthest point of a cell need not be a corner.
     const in2 = Math.abs(lat) * RADIANS + radiusM / 6e6 < Math.PI / 2 - 0.01 ? smaller : -1
     const slot = u32[2 * record + 1]
+    const chord2 = this.#chord2
+    for (let c = 0; c < chord2.length; c++) chord2[c] = this.#chord2To(c)
     for (let part = 0; part < PARTS; part++) {
       const column = part & 3
       const row = part >>> 2
-      if (this.#leastChord2(column, row, lon, SIDE * x + column, level + 2) > out2) continue
-      const inside =
-        this.#chord2(column, row) <= in2 &&
-        this.#chord2(column + 1, row) <= in2 &&
-        this.#chord2(column, row + 1) <= in2 &&
-        this.#chord2(column + 1, row + 1) <= in2
+      const corner = row * (SIDE + 1) + column
+      const a = chord2[corner]
+      const b = chord2[corner + 1]
+      const c = chord2[corner + SIDE + 1]
+      const d = chord2[corner + SIDE + 2]
+      const reaches = a <= out2 || b <= out2 || c <= out2 || d <= out2
+      if (!reaches && this.#leastChord2(column, row, lon, SIDE * x + column, level + 2) > out2) continue
+      const inside = a <= in2 && b <= in2 && c <= in2 && d <= in2
       appendEntry(frame.parts[part], inside ? slot | (INSIDE << TAG_SHIFT) : ref, 0, 0)
     }
   }
 
   /** Squared chord from the centre to a corner. */
-  #chord2(column: number, row: number): number {
-    const at = 3 * (row * (SIDE + 1) + column)
+  #chord2To(corner: number): number {
+    const at = 3 * corner
     const dx = this.#corner[at] - this.#centre[0]
     const dy = this.#corner[at + 1] - this.#centre[1]
     const dz = this.#corner[at + 2] - this.#centre[2]

@@ -30,10 +30,13 @@ export class ListStore {
     if (items === 1 && only >>> TAG_SHIFT !== NEAR) return only >>> 0
     // Runs of edges are of one cell alone; everything else is worth looking for.
     const shared = list.length === items + 1
-    const at = shared ? this.#known.find(list) : this.words.length
-    if (at < 0 || !shared) this.#append(list)
-    const start = at < 0 ? this.words.length - list.length : at
-    if (at < 0) this.#known.add(list, start)
+    const hash = shared ? hashOf(list) : 0
+    let start = shared ? this.#known.find(list, hash) : -1
+    if (start < 0) {
+      start = this.words.length
+      this.#append(list)
+      if (shared) this.#known.add(hash, start)
+    }
     if (start > VALUE_MASK) throw new RangeError(`the lists of an index take at most ${VALUE_MASK} words`)
     return (start | (LIST << TAG_SHIFT)) >>> 0
   }
@@ -131,35 +134,37 @@ export class ListStore {
 /** A hash table of lists that are written already, by their content. */
 class Known {
   readonly #words: WordChunks
-  /** Where a list begins, plus one. */
+  /** Where a list begins, plus one, and its hash: most lists that are not the same are told apart without being read. */
   #table = new Uint32Array(1 << 12)
+  #hashes = new Uint32Array(1 << 12)
   #count = 0
 
   constructor(words: WordChunks) {
     this.#words = words
   }
 
-  /** Where an equal list begins, or -1. */
-  find(list: IntList): number {
+  /** Where a list equal to `list`, whose hash it is, begins; or -1. */
+  find(list: IntList, hash: number): number {
     const mask = this.#table.length - 1
-    for (let i = hashOf(list) & mask; this.#table[i] !== 0; i = (i + 1) & mask) {
+    for (let i = hash & mask; this.#table[i] !== 0; i = (i + 1) & mask) {
       const at = this.#table[i] - 1
-      if (this.#equals(list, at)) return at
+      if (this.#hashes[i] === hash && this.#equals(list, at)) return at
     }
     return -1
   }
 
-  add(list: IntList, at: number): void {
+  add(hash: number, at: number): void {
     if (2 * this.#count >= this.#table.length) this.#grow()
-    this.#place(hashOf(list), at)
+    this.#place(hash, at + 1)
     this.#count++
   }
 
-  #place(hash: number, at: number): void {
+  #place(hash: number, entry: number): void {
     const mask = this.#table.length - 1
     let i = hash & mask
     while (this.#table[i] !== 0) i = (i + 1) & mask
-    this.#table[i] = at + 1
+    this.#table[i] = entry
+    this.#hashes[i] = hash
   }
 
   #equals({ data, length }: IntList, at: number): boolean {
@@ -168,16 +173,11 @@ class Known {
   }
 
   #grow(): void {
-    const old = this.#table
-    this.#table = new Uint32Array(old.length * 4)
-    const list = new IntList()
-    for (const entry of old) {
-      if (entry === 0) continue
-      list.length = 0
-      const items = this.#words.get(entry - 1)
-      for (let i = 0; i <= items; i++) list.push(this.#words.get(entry - 1 + i))
-      this.#place(hashOf(list), entry - 1)
-    }
+    const table = this.#table
+    const hashes = this.#hashes
+    this.#table = new Uint32Array(table.length * 4)
+    this.#hashes = new Uint32Array(table.length * 4)
+    for (let i = 0; i < table.length; i++) if (table[i] !== 0) this.#place(hashes[i], table[i])
   }
 }
 
