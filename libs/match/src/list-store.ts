@@ -8,13 +8,16 @@ import { isWholeRing, type RecordViews } from './records.ts'
 const MAX_RUN = 256
 /** From here on sorting by a typed array is the faster way. */
 const MANY = 24
+/** Entries of one list: with a rank of 31 bits their number still fits into a double. */
+const MOST = 2 ** 22
 
 export class ListStore {
   readonly words = new WordChunks()
   readonly #views: RecordViews
   readonly #known = new Known(this.words)
-  /** Entries of the list at hand, by slot. */
-  #order = new Float64Array(64)
+  /** Numbers of the entries of the list at hand, by slot, and what they are sorted by. */
+  #order = new Uint32Array(64)
+  #ranks = new Uint32Array(64)
   readonly #list = new IntList()
 
   constructor(views: RecordViews) {
@@ -64,7 +67,7 @@ export class ListStore {
     let last = -1
     let lastInside = false
     for (let i = 0; i < count; i++) {
-      const e = ENTRY_WORDS * (this.#order[i] % entries.length)
+      const e = ENTRY_WORDS * this.#order[i]
       const ref = entries.data[e]
       const slot = this.#slotOf(ref)
       const tag = ref >>> TAG_SHIFT
@@ -102,27 +105,43 @@ export class ListStore {
     list.data[head] = (runs << 1) | (countAndOdd & 1)
   }
 
-  /** Puts the entries in order of slot, INSIDE first: `#order[i] % entries.length` is then the number of the i-th. */
+  /** Puts the numbers of the entries into `#order`, by slot, INSIDE first; returns how many. */
   #sort(entries: IntList): number {
     const count = entries.length / ENTRY_WORDS
-    if (count > this.#order.length) this.#order = new Float64Array(count * 2)
-    const order = this.#order
-    for (let i = 0; i < count; i++) {
-      const ref = entries.data[ENTRY_WORDS * i]
-      const rank = 2 * this.#slotOf(ref) + (ref >>> TAG_SHIFT === INSIDE ? 0 : 1)
-      order[i] = rank * entries.length + i
+    if (count > this.#order.length) {
+      this.#order = new Uint32Array(count * 2)
+      this.#ranks = new Uint32Array(count * 2)
     }
+    const order = this.#order
+    const ranks = this.#ranks
     if (count > MANY) {
-      order.subarray(0, count).sort()
+      this.#sortMany(entries, count)
       return count
     }
-    for (let i = 1; i < count; i++) {
-      const value = order[i]
+    for (let i = 0; i < count; i++) {
+      const rank = this.#rankOf(entries.data[ENTRY_WORDS * i])
       let j = i - 1
-      for (; j >= 0 && order[j] > value; j--) order[j + 1] = order[j]
-      order[j + 1] = value
+      for (; j >= 0 && ranks[j] > rank; j--) {
+        ranks[j + 1] = ranks[j]
+        order[j + 1] = order[j]
+      }
+      ranks[j + 1] = rank
+      order[j + 1] = i
     }
     return count
+  }
+
+  /** Rank and number side by side in one double each, which a typed array sorts without a call for every comparison. */
+  #sortMany(entries: IntList, count: number): void {
+    if (count > MOST) throw new RangeError(`${count} shapes in one cell: an index takes at most ${MOST}`)
+    const keys = new Float64Array(count)
+    for (let i = 0; i < count; i++) keys[i] = this.#rankOf(entries.data[ENTRY_WORDS * i]) * MOST + i
+    keys.sort()
+    for (let i = 0; i < count; i++) this.#order[i] = keys[i] - Math.floor(keys[i] / MOST) * MOST
+  }
+
+  #rankOf(ref: number): number {
+    return 2 * this.#slotOf(ref) + (ref >>> TAG_SHIFT === INSIDE ? 0 : 1)
   }
 
   #slotOf(ref: number): number {
