@@ -70,6 +70,21 @@ const STAGED_FROM = 4
 /** In place of where ascending slots begin anew. */
 const NO_ORDER = -1
 
+/** What is open in this thread: a base stays the same while one delta follows another, and ten thousand tenants are not read in 0 ms. */
+const opens = new WeakMap<SharedArrayBuffer, Opened>()
+
+interface Opened {
+  readonly base: BaseIndex
+  readonly stages: BatchStages
+}
+
+function openBase(image: SharedArrayBuffer): Opened {
+  const base = new BaseIndex(image)
+  const opened = { base, stages: new BatchStages(base) }
+  opens.set(image, opened)
+  return opened
+}
+
 class PackedIndex implements FenceIndex {
   readonly size: number
   readonly #base: BaseIndex
@@ -77,9 +92,10 @@ class PackedIndex implements FenceIndex {
   readonly #stages: BatchStages
 
   constructor({ base, delta }: PackedFences) {
-    this.#base = new BaseIndex(base)
+    const opened = opens.get(base) ?? openBase(base)
+    this.#base = opened.base
+    this.#stages = opened.stages
     this.#delta = delta === null ? null : new DeltaIndex(delta)
-    this.#stages = new BatchStages(this.#base)
     this.size = this.#base.size + (this.#delta === null ? 0 : this.#delta.size - this.#delta.goneCount)
   }
 

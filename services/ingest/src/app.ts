@@ -1,11 +1,12 @@
 // One node, composed top to bottom: what it is made of, the order it starts in, and what it lets go of when it stops.
 
-import type { PackedFences } from '@fencepost/match'
+import type { FenceChange, PackedFences } from '@fencepost/match'
 import type { Clock, EventSink, Logger } from '@fencepost/model'
 import { createLifecycle, createMetrics, type Metrics } from '@fencepost/runtime'
 import { createHttpServer, type HttpServer } from '@fencepost/server'
 import { addAdminRoutes, createGuard, type Guard, isLoopback, type Readiness } from './admin.ts'
 import type { KafkaConfig, NodeConfig } from './config.ts'
+import { createFenceKeeper } from './fence-keeper.ts'
 import { createFencesInForce } from './fences-in-force.ts'
 import { addKafkaMetrics } from './kafka-sink.ts'
 import { parseSdkKeys } from './keys.ts'
@@ -38,6 +39,12 @@ export interface FencepostNode {
   reload(): Promise<void>
   /** Puts other fences in force, in every thread at one instant. */
   publishIndex(packed: PackedFences): void
+  /**
+   * Changes single fences, all in one step, and resolves when that is in force in every thread. A load or `publishIndex` replaces them.
+   *
+   * @throws Error (rejects) when they cannot be made, and RangeError when too many wait; the fences in force stay
+   */
+  applyFences(changes: readonly FenceChange[]): Promise<void>
 }
 
 /** Where the node is on its way from start to stop. */
@@ -58,6 +65,8 @@ export function createNode(parts: NodeParts): FencepostNode {
 
   const metrics = createMetrics()
   const fences = createFencesInForce(parts)
+  const keeper = createFenceKeeper({ first: fences.packed(), publish: fences.amend, logger })
+  fences.onReplace(keeper.rebase)
   let stage: Stage = 'starting'
   const serving = createServingHalf({ ...parts, fences, stage: () => stage })
 
@@ -109,7 +118,7 @@ export function createNode(parts: NodeParts): FencepostNode {
   const { mainSink } = serving
   if (mainSink !== null)
     lifecycle.add({ name: 'sink', start: () => mainSink.start(), stop: (deadlineMs) => mainSink.stop(deadlineMs) })
-  lifecycle.add({ name: 'fences', start: fences.load, stop: async () => {} })
+  lifecycle.add({ name: 'fences', start: fences.load, stop: () => keeper.stop() })
   lifecycle.add({
     name: 'public port',
     start: async () => {
@@ -138,5 +147,6 @@ export function createNode(parts: NodeParts): FencepostNode {
     },
     reload: fences.reload,
     publishIndex: fences.publish,
+    applyFences: keeper.apply,
   }
 }

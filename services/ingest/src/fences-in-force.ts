@@ -17,6 +17,10 @@ export interface FencesInForce {
   reload(): Promise<void>
   /** Puts fences in force that were not loaded from anywhere. */
   publish(packed: PackedFences): void
+  /** Puts in force the fences that were, with some changed. */
+  amend(packed: PackedFences): void
+  /** Calls `listener` when other fences than those before have been put in force by a load or `publish`. One listener. */
+  onReplace(listener: (packed: PackedFences) => void): void
   /** Calls `listener` with the fences that have come into force, every time. One listener; a later one replaces it. */
   onChange(listener: (packed: PackedFences) => void): void
 }
@@ -30,6 +34,7 @@ export function createFencesInForce(options: {
   let packed = packFences([])
   let index = openFenceIndex(packed)
   let listener: (packed: PackedFences) => void = () => {}
+  let replaceListener: (packed: PackedFences) => void = () => {}
   let loadedAt = 0
   let lastError: string | null = null
   let running: Promise<void> | null = null
@@ -48,9 +53,14 @@ export function createFencesInForce(options: {
   }
 
   function publish(next: PackedFences): void {
+    loadedAt = clock()
+    amend(next)
+    replaceListener(next)
+  }
+
+  function amend(next: PackedFences): void {
     packed = next
     index = openFenceIndex(packed)
-    loadedAt = clock()
     listener(packed)
   }
 
@@ -80,6 +90,10 @@ export function createFencesInForce(options: {
       return running
     },
     publish,
+    amend,
+    onReplace(next) {
+      replaceListener = next
+    },
     onChange(next) {
       listener = next
     },

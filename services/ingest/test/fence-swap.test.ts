@@ -1,13 +1,19 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
-import { packFences } from '@fencepost/match'
+import { LiveFences, type PackedFences, packFences } from '@fencepost/match'
 import { expect, it, onTestFinished } from 'vitest'
 import { createFencePublisher, createFenceReader, type FenceReader } from '../src/threads/fence-swap.ts'
 import { circle } from './node-kit.ts'
 
 /** Fences that are told apart by their number. */
 const fences = (count: number) => packFences(Array.from({ length: count }, (_, i) => circle(`fence-${i}`, i, 0, 10)))
+
+function changed(base: SharedArrayBuffer, id: string): PackedFences {
+  const live = new LiveFences(base)
+  live.apply([{ put: circle(id, 50, 50, 10) }])
+  return live.packed()
+}
 
 function pair(): { publisher: ReturnType<typeof createFencePublisher>; reader: FenceReader; ours: MessagePort } {
   const publisher = createFencePublisher(fences(1))
@@ -27,6 +33,19 @@ it('a thread has the fences that it was made with, then those of the last change
   const index = reader.index()
   expect(index.size).toBe(5)
   expect(reader.index()).toBe(index) // opened once
+})
+
+it('a base that stays is opened once, whatever changes beside it', () => {
+  const { publisher, reader } = pair()
+  const { base } = fences(3)
+  publisher.publish({ base, delta: null })
+  const { delta } = changed(base, 'fence-7')
+  publisher.publish({ base, delta })
+  publisher.publish({ base, delta: changed(base, 'fence-8').delta })
+  const seen = reader.index()
+  expect([seen.size, seen.fence(3).id]).toEqual([4, 'fence-8'])
+  publisher.publish({ base: fences(2).base, delta: null })
+  expect(reader.index().size).toBe(2)
 })
 
 it('fences that have come are not in force before the number that says so', async () => {

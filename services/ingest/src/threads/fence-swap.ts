@@ -6,6 +6,12 @@ import { openFenceIndex, type PackedFences } from '@fencepost/match'
 import type { FenceIndex } from '@fencepost/model'
 import type { FenceEdition } from './order.ts'
 
+/** An edition on its way: without a base it is that of the edition before. */
+interface FenceMessage {
+  readonly epoch: number
+  readonly packed: { readonly base: SharedArrayBuffer | null; readonly delta: PackedFences['delta'] }
+}
+
 /** The main thread's side. */
 export interface FencePublisher {
   /** What a new thread begins with. */
@@ -29,8 +35,12 @@ export function createFencePublisher(first: PackedFences): FencePublisher {
     },
     epoch,
     publish(packed) {
+      const before = current.packed.base
       current = { epoch: (current.epoch + 1) | 0, packed }
-      for (const port of ports) port.postMessage(current)
+      // Memory that is sent again would look like other memory there, and be opened again.
+      const base = packed.base === before ? null : packed.base
+      const message: FenceMessage = { epoch: current.epoch, packed: { base, delta: packed.delta } }
+      for (const port of ports) port.postMessage(message)
       Atomics.store(inForce, 0, current.epoch)
     },
     add: (port) => void ports.add(port),
@@ -56,10 +66,17 @@ export function createFenceReader(parts: {
   let index = openFenceIndex(parts.first.packed)
   /** Editions that were sent and are not in force yet: at most those of one `publish`. */
   let ahead: FenceEdition[] = []
+  /** Of the last edition that has come. */
+  let { base } = parts.first.packed
+
+  function take({ epoch, packed }: FenceMessage): void {
+    base = packed.base ?? base
+    ahead.push({ epoch, packed: { base, delta: packed.delta } })
+  }
 
   function catchUp(epoch: number): void {
     for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port))
-      ahead.push(got.message as FenceEdition)
+      take(got.message as FenceMessage)
     // Sent before the store that was read here, so it has come; what has come since waits for its own.
     const due = ahead.findIndex((edition) => edition.epoch === epoch)
     if (due < 0) return
@@ -69,8 +86,8 @@ export function createFenceReader(parts: {
   }
 
   // A thread without requests must not hold on to old fences. The message may be here a moment before the store.
-  port.on('message', (edition: FenceEdition) => {
-    ahead.push(edition)
+  port.on('message', (message: FenceMessage) => {
+    take(message)
     look()
   })
   function look(): void {
