@@ -14,6 +14,8 @@ export interface ThreadEnd {
 }
 
 const ENTRY = new URL('./serving-thread.js', import.meta.url)
+/** A profile of the process is one of this thread too; how the process resolves its own code is not this thread's. */
+const EXEC_ARGV = process.execArgv.filter((flag) => flag.startsWith('--cpu-prof'))
 /** A busy thread answers late; what it said last will do then. */
 const COUNT_WITHIN_MS = 500
 
@@ -48,7 +50,7 @@ export class ThreadRun {
     this.#listening = this.#untilOver((resolve) => {
       this.#onListening = resolve
     })
-    this.#worker = new Worker(ENTRY, { workerData: order, transferList: ports })
+    this.#worker = new Worker(ENTRY, { workerData: order, transferList: ports, execArgv: EXEC_ARGV })
     this.#worker.on('message', (message: FromThread) => this.#take(message, logger))
     this.#worker.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure ??= { error: error.code ?? error.name }
