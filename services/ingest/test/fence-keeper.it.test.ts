@@ -88,6 +88,7 @@ describe('the keeper of the fences', () => {
 
   it('shows all of a step of 10,000 or nothing of it', async () => {
     const { keeper, published } = keep()
+    await keeper.apply([remove('the thread is up then')])
     const moved = Array.from({ length: 10_000 }, (_, i) => put(fenceAt(FREE + i, `f${i}`)))
     const small = Array.from({ length: 20 }, (_, i) => keeper.apply([put(fenceAt(FREE + 20_000 + i, `small ${i}`))]))
     await Promise.all([...small, keeper.apply(moved), keeper.apply([remove('small 0')])])
