@@ -51,6 +51,8 @@ export interface Placed {
 const ROOTS_PER_SHAPE = 4
 const MIN_ROOTS = 16
 const MAX_ROOTS = 2 ** 20
+/** Of the number of a root cell: progress is told where they are 0. */
+const PROGRESS_MASK = 255
 /** A shape whose box covers more root cells than this goes down to them level by level. */
 const DIRECT_ROOTS = 16
 /** A cell is divided while the tests of shapes that want it finer cost this much: below, another level costs as much as it saves. */
@@ -79,8 +81,8 @@ export class CellBuilder {
     for (let i = 0; i < PARTS; i++) this.nodes.push(0) // number 0 is “nothing here”
   }
 
-  /** Adds the cells of one tenant. */
-  add(placed: Placed): void {
+  /** Adds the cells of one tenant; `onProgress` is told now and then how far that is, from 0 to 1. */
+  add(placed: Placed, onProgress: (share: number) => void = () => {}): void {
     const grid = gridFor(placed)
     const staged = this.#stage(placed, grid)
     const head = new Array<number>(HEAD_WORDS).fill(0)
@@ -97,7 +99,10 @@ export class CellBuilder {
     for (let i = 0; i < grid.width * grid.height; i++) this.roots.push(0)
     const entries = new IntList()
     const edges = new IntList()
+    const cells = grid.width * grid.height
+    let seen = 0
     forEachCell(grid, (cell, x, y) => {
+      if ((seen++ & PROGRESS_MASK) === 0) onProgress(seen / cells)
       entries.length = 0
       edges.length = 0
       for (let i = staged.first[cell]; i < staged.first[cell + 1]; i++)

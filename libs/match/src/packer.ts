@@ -104,10 +104,13 @@ class BasePacker implements Packer {
     const final = new RecordWriter(length + 1)
     const placed = inOrder.map(({ records }) => place(records, this.#writer, final, slots))
     const cells = new CellBuilder(final.views)
-    placed.forEach((shapes, i) => {
-      cells.add(shapes)
-      this.#options.onProgress?.((i + 1) / placed.length)
-    })
+    const all = placed.reduce((sum, shapes) => sum + shapes.records.length, 0)
+    let done = 0
+    for (const shapes of placed) {
+      const { length } = shapes.records
+      cells.add(shapes, (share) => this.#options.onProgress?.((done + share * length) / Math.max(1, all)))
+      done += length
+    }
     return makeImage([
       arraySource(Uint32Array.from(cells.heads)),
       wordsSource(cells.roots),

@@ -48,6 +48,11 @@ export const nodeSettings = {
     optional: true,
     help: 'file of the fences: a GeoJSON FeatureCollection, or Features in lines; read again on SIGHUP; none = no fences',
   }),
+  indexFile: setting.string({
+    env: 'FENCEPOST_INDEX_FILE',
+    optional: true,
+    help: 'where the index of the fences is kept for the next start, which then need not make it; none = it is not (standalone: in its data folder)',
+  }),
   fencesInvalid: setting.choice({
     env: 'FENCEPOST_FENCES_INVALID',
     choices: ['skip', 'repair', 'fail'],

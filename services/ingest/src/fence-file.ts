@@ -10,6 +10,8 @@ export type InvalidFences = 'skip' | 'repair' | 'fail'
 export interface FenceFileOrder {
   readonly path: string
   readonly invalid: InvalidFences
+  /** Where the index of the file is kept from one start to the next. */
+  readonly indexPath: string | null
   /** Shortest time between two messages of progress. */
   readonly progressMs: number
 }
@@ -22,15 +24,34 @@ export interface FenceFileProgress {
   readonly totalBytes: number
 }
 
-/** How it ends: small whatever the file, because the index lies in memory that threads share. */
+/** What it says once: small whatever the file, because the index lies in memory that threads share. */
 export type FenceFileAnswer =
-  | { readonly packed: PackedFences; readonly problems: readonly FenceProblem[]; readonly moreProblems: number }
+  | {
+      readonly packed: PackedFences
+      /** It is the one that was kept. */
+      readonly isKept: boolean
+      readonly problems: readonly FenceProblem[]
+      readonly moreProblems: number
+    }
   | { readonly error: string }
 
-/** What it says: progress any number of times, then one answer. */
-export type FenceFileMessage = { readonly progress: FenceFileProgress } | FenceFileAnswer
+/** What it says before and after that, any number of times. */
+export type FenceFileNews =
+  | { readonly progress: FenceFileProgress }
+  /** Share of the index that is made. */
+  | { readonly indexed: number }
+  /** The index that was kept is of no use, or could not be kept: why. */
+  | { readonly notKept: string }
+  | { readonly kept: { readonly bytes: number } }
+
+export type FenceFileMessage = FenceFileNews | FenceFileAnswer
 
 export interface FenceFileOptions {
+  /**
+   * Keeps the index in this file and takes it from there when it is of the very same fences. What is wrong with it is logged, and it is
+   * written anew once other fences are in force.
+   */
+  readonly indexPath?: string | undefined
   /** Shortest time between two log lines of progress. */
   readonly progressMs?: number
   /** Bound of the thread's heap. A file that needs more is refused, and the process lives on. */
@@ -56,21 +77,31 @@ export async function loadFenceFile(
   options: FenceFileOptions = {},
 ): Promise<PackedFences> {
   if (path === undefined) return packFences([])
-  const { progressMs = PROGRESS_MS, heapMb = HEAP_MB } = options
-  const answer = await inThread({ path, invalid, progressMs }, heapMb, ({ features, bytes, totalBytes }) =>
-    logger.info({ features, bytes, total_bytes: totalBytes }, 'reading fences'),
-  )
+  const { progressMs = PROGRESS_MS, heapMb = HEAP_MB, indexPath = null } = options
+  const order = { path, invalid, indexPath, progressMs }
+  const answer = await inThread(order, heapMb, (news) => logNews(news, indexPath, logger))
   if ('error' in answer) throw new Error(answer.error)
+  if (answer.isKept) logger.info({ index: indexPath }, 'fences taken from the index that was kept')
   for (const { id, position, code, message, repaired } of answer.problems)
     logger.warn({ fence: id, position, code, problem: message }, repaired ? 'fence repaired' : 'fence left out')
   if (answer.moreProblems > 0) logger.warn({ more: answer.moreProblems }, 'more fences with problems')
   return answer.packed
 }
 
+function logNews(news: FenceFileNews, index: string | null, logger: Logger): void {
+  if ('progress' in news) {
+    const { features, bytes, totalBytes } = news.progress
+    logger.info({ features, bytes, total_bytes: totalBytes }, 'reading fences')
+  } else if ('indexed' in news) logger.info({ share: Math.round(news.indexed * 100) / 100 }, 'indexing fences')
+  else if ('kept' in news) logger.info({ index, bytes: news.kept.bytes }, 'index kept for the next start')
+  else logger.warn({ index, reason: news.notKept }, 'index not kept')
+}
+
+/** Resolves with the answer; the thread may go on for a while, to keep the index. */
 function inThread(
   order: FenceFileOrder,
   heapMb: number,
-  onProgress: (progress: FenceFileProgress) => void,
+  onNews: (news: FenceFileNews) => void,
 ): Promise<FenceFileAnswer> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./fence-file-thread.js', import.meta.url), {
@@ -79,8 +110,8 @@ function inThread(
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
     })
     worker.on('message', (message: FenceFileMessage) => {
-      if ('progress' in message) onProgress(message.progress)
-      else resolve(message)
+      if ('packed' in message || 'error' in message) resolve(message)
+      else onNews(message)
     })
     worker.once('error', (cause) => reject(new Error(`${order.path}: ${cause.message}`, { cause })))
     worker.once('exit', (code) => reject(new Error(`the thread that reads ${order.path} ended with code ${code}`)))

@@ -18,7 +18,7 @@ try {
     sink: { kafka: config },
     rootKey: parseKey('FENCEPOST_ROOT_KEY', config.rootKey),
     pseudonymKey: parseKey('FENCEPOST_PSEUDONYM_KEY', config.pseudonymKey),
-    loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger),
+    loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger, { indexPath: config.indexFile }),
   })
   runUntilSignal({
     stop: (deadlineMs) => node.stop(deadlineMs),

@@ -91,10 +91,16 @@ describe('a file of several chunks', () => {
   it('says how far it is, if told to do so after every chunk', async () => {
     const total = Buffer.byteLength(COLLECTION)
     const { lines: logged } = await load(fileOf(COLLECTION), 'skip', { progressMs: 0 })
-    expect(logged.map(({ level, msg }) => [level, msg])).toEqual(
-      Array.from({ length: Math.ceil(total / 2 ** 20) }, () => ['info', 'reading fences']),
-    )
-    const fields = logged.map((line) => line.fields)
+    const chunks = Math.ceil(total / 2 ** 20)
+    const reading = logged.slice(0, chunks)
+    expect(reading.map(({ level, msg }) => [level, msg])).toEqual(reading.map(() => ['info', 'reading fences']))
+    const indexing = logged.slice(chunks)
+    expect(indexing.map(({ level, msg }) => [level, msg])).toEqual(indexing.map(() => ['info', 'indexing fences']))
+    const shares = indexing.map((line) => line.fields['share'] as number)
+    expect(shares).toEqual([...shares].sort((a, b) => a - b))
+    expect(shares.at(-1)).toBeGreaterThan(0.5)
+    expect(shares.at(-1)).toBeLessThanOrEqual(1)
+    const fields = reading.map((line) => line.fields)
     expect(fields.map(({ bytes }) => bytes)).toEqual(fields.map((_, i) => Math.min(total, (i + 1) * 2 ** 20)))
     expect(new Set(fields.map(({ total_bytes }) => total_bytes))).toEqual(new Set([total]))
     const features = fields.map((line) => line['features'] as number)

@@ -23,7 +23,10 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
     logger,
     rootKey: secret('FENCEPOST_ROOT_KEY', 'root', config.rootKey),
     pseudonymKey: secret('FENCEPOST_PSEUDONYM_KEY', 'pseudonym', config.pseudonymKey),
-    loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger),
+    loadFences: () =>
+      loadFenceFile(config.fences, config.fencesInvalid, logger, {
+        indexPath: config.indexFile ?? folder.at('fences.index'),
+      }),
   }
 
   if (config.sink === 'kafka') return createNode({ ...shared, sink: { kafka: kafkaConfig(config) } })

@@ -14,8 +14,10 @@ export interface ThreadEnd {
 }
 
 const ENTRY = new URL('./serving-thread.js', import.meta.url)
-/** A profile of the process is one of this thread too; how the process resolves its own code is not this thread's. */
-const EXEC_ARGV = process.execArgv.filter((flag) => flag.startsWith('--cpu-prof'))
+/** All that the process was given but for how it resolves packages: a thread is built code, whatever the process is. */
+const EXEC_ARGV = process.execArgv.filter(
+  (flag, i, all) => !isCondition(flag) && !(isCondition(all[i - 1]) && !flag.startsWith('-')),
+)
 /** A busy thread answers late; what it said last will do then. */
 const COUNT_WITHIN_MS = 500
 
@@ -141,4 +143,8 @@ export class ThreadRun {
     promise.catch(() => {}) // not everybody waits for it
     return promise
   }
+}
+
+function isCondition(flag = ''): boolean {
+  return flag.startsWith('--conditions') || flag === '-C'
 }
