@@ -1,9 +1,11 @@
 // `make bench-match`: our index beside other ways to match, from ten thousand fences to a million and on real layers.
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Child } from './load/child.ts'
 import type { RowReply } from './match/child.ts'
 import type { ComparisonResult } from './match/comparison.ts'
+import { replaceTable, tableOf } from './match/readme-table.ts'
 import { type RowSpec, reasonToSkip } from './match/rows.ts'
 import { type MatchSettings, MatchUsageError, readMatchSettings, USAGE } from './match/settings.ts'
 import { renderComparisons, renderVerdicts, verdicts } from './match/table.ts'
@@ -11,12 +13,13 @@ import { endProgress, progress, writeJson } from './report.ts'
 
 const CHILD_ENTRY = fileURLToPath(new URL('./match/child.js', import.meta.url))
 const DEFAULT_JSON = join(fileURLToPath(new URL('../out', import.meta.url)), 'bench-match.json')
+const PAGE = fileURLToPath(new URL('../../libs/match/README.md', import.meta.url))
 /** A row that says nothing for so long hangs. */
 const SILENCE_MS = 600_000
 
 let settings: MatchSettings | null = null
 try {
-  settings = readMatchSettings(process.argv.slice(2), { json: DEFAULT_JSON })
+  settings = readMatchSettings(process.argv.slice(2), { json: DEFAULT_JSON, page: PAGE })
 } catch (error) {
   if (!(error instanceof MatchUsageError)) throw error
   console.error(`${error.message}\n\n${USAGE}`)
@@ -27,11 +30,18 @@ if (settings === null) {
   process.exit(0)
 }
 try {
-  await main(settings)
+  if (settings.from === null) await main(settings)
+  if (settings.table !== null) writeTable(settings.from ?? settings.json, settings.table)
 } catch (error) {
   endProgress()
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1
+}
+
+function writeTable(json: string, page: string): void {
+  const { comparisons } = JSON.parse(readFileSync(json, 'utf8')) as { comparisons: ComparisonResult[] }
+  writeFileSync(page, replaceTable(readFileSync(page, 'utf8'), tableOf(comparisons)))
+  console.log(`table: ${page}`)
 }
 
 async function main(settings: MatchSettings): Promise<void> {

@@ -56,35 +56,47 @@ export interface ArmsOptions {
 /** Builds the arms. Arms that use the same tree share one. */
 export function createArms({ names, fences, tenant, places, say }: ArmsOptions): MatchArm[] {
   const wants = (...some: readonly ArmName[]): boolean => names.some((name) => some.includes(name))
-  const arms: MatchArm[] = []
+  // Ours first: the heap is empty yet, as it is where an index is packed.
+  const own = wants(...OUR_ARMS) ? ourArms(names, fences, tenant, places, say) : []
+  const peers: MatchArm[] = []
   if (wants('rbush + turf', 'rbush + typed', 'flatbush + typed', 'which-polygon')) {
     say('making the flat geometry')
     const typed = TypedFences.of(fences())
     if (wants('rbush + turf', 'rbush + typed')) {
       say('loading rbush')
       const tree = measured(() => loadTree(typed))
-      if (wants('rbush + turf')) arms.push(rbushTurf(typed, typed.severalParts ? null : tree, places))
-      if (wants('rbush + typed')) arms.push(rbushTyped(typed, tree, places))
+      if (wants('rbush + turf')) peers.push(rbushTurf(typed, typed.severalParts ? null : tree, places))
+      if (wants('rbush + typed')) peers.push(rbushTyped(typed, tree, places))
     }
     if (wants('flatbush + typed')) {
       say('building flatbush')
-      arms.push(flatbushTyped(typed, places))
+      peers.push(flatbushTyped(typed, places))
     }
     if (wants('which-polygon')) {
       say('building which-polygon')
-      arms.push(whichPolygonArm(typed, places))
+      peers.push(whichPolygonArm(typed, places))
     }
   }
-  if (wants(...OUR_ARMS)) {
-    say('packing our own')
-    const built = measured(() => buildEngine(fences()))
-    const { index, sizes, cpuMs, wallMs } = built.value
-    const cost = { ...sizes, buildCpuMs: cpuMs, buildWallMs: wallMs, heapBytes: built.heapBytes }
-    if (wants('one by one')) arms.push(oneByOne(index, cost, tenant, places))
-    if (wants('batches of 1,000')) arms.push(batched('batches of 1,000', 1000, index, cost, tenant, places))
-    if (wants('batches of 100')) arms.push(batched('batches of 100', 100, index, cost, tenant, places))
+  return [...peers, ...own]
+}
+
+function ourArms(
+  names: readonly ArmName[],
+  fences: () => Iterable<Fence>,
+  tenant: string,
+  places: Places,
+  say: (line: string) => void,
+): MatchArm[] {
+  say('packing our own')
+  const { value, heapBytes } = measured(() => buildEngine(fences()))
+  const { index, sizes, cpuMs, wallMs } = value
+  const cost = { ...sizes, buildCpuMs: cpuMs, buildWallMs: wallMs, heapBytes }
+  const made: Partial<Record<ArmName, () => MatchArm>> = {
+    'one by one': () => oneByOne(index, cost, tenant, places),
+    'batches of 1,000': () => batched('batches of 1,000', 1000, index, cost, tenant, places),
+    'batches of 100': () => batched('batches of 100', 100, index, cost, tenant, places),
   }
-  return arms
+  return names.flatMap((name) => made[name]?.() ?? [])
 }
 
 interface Boxed {

@@ -10,13 +10,17 @@ export interface MatchSettings {
   /** Seconds for the rounds of a row; null = what the row has. */
   readonly seconds: number | null
   readonly json: string
+  /** The page whose table is written anew, or null. */
+  readonly table: string | null
+  /** A result of before to make the table of, without a run; or null. */
+  readonly from: string | null
 }
 
 export const USAGE = `make bench-match ARGS="…"    (node bench/dist/match.js …)
 
 CPU a ping of matching against synthetic and real fences, our index beside rbush + turf, rbush + typed point in polygon,
 flatbush + typed point in polygon and which-polygon. Each row is a process of its own; its arms take turns and must find the
-same pairs of ping and fence, else the run fails.
+same pairs of ping and fence, else the run fails. All of it takes about twelve minutes and 3 GB.
 
   --quick          10,000 fences and the real layers, short: about a minute
   --only <text>    rows whose name contains it: ${ROWS.map(({ name }) => name).join(' | ')}
@@ -25,6 +29,8 @@ same pairs of ping and fence, else the run fails.
   --rounds <n>     rounds a row (7)
   --seconds <n>    time for the rounds of one row
   --json <file>    where the result goes (bench/out/bench-match.json)
+  --table          write the table of libs/match/README.md anew
+  --from <json>    of a result of before, without a run
   --help
 `
 
@@ -40,7 +46,10 @@ const QUICK_FENCES = 10_000
  *
  * @throws MatchUsageError
  */
-export function readMatchSettings(args: readonly string[], defaults: { readonly json: string }): MatchSettings | null {
+export function readMatchSettings(
+  args: readonly string[],
+  defaults: { readonly json: string; readonly page: string },
+): MatchSettings | null {
   const { values } = parse(args)
   if (values.help) return null
   const { quick = false, only, arms: armWords } = values
@@ -52,7 +61,7 @@ export function readMatchSettings(args: readonly string[], defaults: { readonly 
   }
   const words = only?.split(',') ?? ['']
   const rows = ROWS.filter(({ name, source }) => {
-    if (quick && 'count' in source && source.count > QUICK_FENCES) return false
+    if (quick && ('sweep' in source || ('count' in source && source.count > QUICK_FENCES))) return false
     return words.some((word) => (word.startsWith('=') ? word.slice(1) === name : name.includes(word)))
   })
   if (rows.length === 0) throw new MatchUsageError(`--only "${only}" names no row`)
@@ -66,6 +75,8 @@ export function readMatchSettings(args: readonly string[], defaults: { readonly 
     rounds,
     seconds: number('seconds', values.seconds, 0.01, 3600) ?? (quick ? QUICK_SECONDS : null),
     json: values.json ?? defaults.json,
+    table: values.table ? defaults.page : null,
+    from: values.from ?? null,
   }
 }
 
@@ -80,6 +91,8 @@ function parse(args: readonly string[]) {
         rounds: { type: 'string' },
         seconds: { type: 'string' },
         json: { type: 'string' },
+        table: { type: 'boolean' },
+        from: { type: 'string' },
         help: { type: 'boolean' },
       },
     })

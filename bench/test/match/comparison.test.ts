@@ -170,7 +170,7 @@ describe('the table', () => {
 })
 
 describe('the command line', () => {
-  const defaults = { json: 'out.json' }
+  const defaults = { json: 'out.json', page: 'page.md' }
 
   it('runs every row and arm unless told otherwise', () => {
     expect(readMatchSettings([], defaults)).toEqual({
@@ -179,6 +179,12 @@ describe('the command line', () => {
       rounds: 7,
       seconds: null,
       json: 'out.json',
+      table: null,
+      from: null,
+    })
+    expect(readMatchSettings(['--table', '--from', 'x.json'], defaults)).toMatchObject({
+      table: 'page.md',
+      from: 'x.json',
     })
   })
 
