@@ -39,8 +39,8 @@ try {
 }
 
 function writeTable(json: string, page: string): void {
-  const { comparisons } = JSON.parse(readFileSync(json, 'utf8')) as { comparisons: ComparisonResult[] }
-  writeFileSync(page, replaceTable(readFileSync(page, 'utf8'), tableOf(comparisons)))
+  const { result } = JSON.parse(readFileSync(json, 'utf8')) as { result: { comparisons: ComparisonResult[] } }
+  writeFileSync(page, replaceTable(readFileSync(page, 'utf8'), tableOf(result.comparisons)))
   console.log(`table: ${page}`)
 }
 

@@ -1,30 +1,57 @@
-// The thread behind fence-file.ts: one file in, an index out, in memory that threads share. The file is read in chunks and never
-// held whole.
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+// The thread behind fence-file.ts: takes the index that was kept, or has a process make it and receives it into memory that threads
+// share. It makes next to no garbage itself.
+import { spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
-import { parentPort, workerData } from 'node:worker_threads'
-import { createFeatureSplitter, createFenceLoader } from '@fencepost/geo'
-import { createPacker } from '@fencepost/match'
-import { type FenceFileMessage, type FenceFileOrder, LOGGED_PROBLEMS } from './fence-file.ts'
+import { fileURLToPath } from 'node:url'
+import { parentPort } from 'node:worker_threads'
+import type { FenceProblem } from '@fencepost/geo'
+import type { FenceFileMessage, FenceFileNews, FenceFileOrder, FenceFileReply, FenceFileRequest } from './fence-file.ts'
 import { readIndexFile, stampOfSource, writeIndexFile } from './index-file.ts'
-import { createPacer } from './pacer.ts'
 
-const CHUNK_BYTES = 1024 * 1024
+/** What the process says: news, then one of the others; what is made follows on its standard output. */
+export type ReaderMessage =
+  | FenceFileNews
+  | {
+      readonly made: {
+        readonly bytes: number
+        readonly problems: readonly FenceProblem[]
+        readonly moreProblems: number
+      }
+    }
+  | { readonly error: string }
 
-const { path, invalid, indexPath, progressMs } = workerData as FenceFileOrder
-const isProgressDue = createPacer(progressMs, Date.now)
-// Threads that serve go first where cores are few. On Linux, and only there, a priority is that of the thread which sets it.
+const READER = fileURLToPath(new URL('./fence-file-process.js', import.meta.url))
+/** Of what the process writes when it fails: enough for the reason. */
+const STDERR_BYTES = 64 * 1024
+
+// Threads that serve go first where cores are few. On Linux, and only there, a priority is that of the thread which sets it, and the
+// process inherits it.
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW)
-try {
-  // What comes through a pipe can be read once.
-  if (indexPath === null || !statSync(path).isFile()) readFences()
-  else readThroughIndex(indexPath)
-} catch (error) {
-  tell({ error: `${path}: ${messageOf(error)}` })
+
+type Tell = (message: FenceFileMessage) => void
+
+parentPort?.on('message', ({ id, order }: FenceFileRequest) => {
+  const say = (message: FenceFileReply['message']): void =>
+    parentPort?.postMessage({ id, message } satisfies FenceFileReply)
+  void load(order, say).then(() => say(null))
+})
+
+async function load(order: FenceFileOrder, tell: Tell): Promise<void> {
+  const { path, indexPath } = order
+  try {
+    // What comes through a pipe can be read once.
+    if (indexPath === null || !statSync(path).isFile()) await make(order, tell)
+    else await makeOrTake(order, indexPath, tell)
+  } catch (error) {
+    const message = messageOf(error)
+    tell({ error: message.startsWith(path) ? message : `${path}: ${message}` })
+  }
 }
 
 /** The index that was kept if it is of these fences; else it is made, and kept when it is in force. */
-function readThroughIndex(indexPath: string): void {
+async function makeOrTake(order: FenceFileOrder, indexPath: string, tell: Tell): Promise<void> {
+  const { path, invalid } = order
   const stamp = stampOfSource(path, invalid)
   const kept = readIndexFile(indexPath, stamp)
   if (kept !== null && typeof kept !== 'string') {
@@ -32,7 +59,7 @@ function readThroughIndex(indexPath: string): void {
     return
   }
   if (kept !== null) tell({ notKept: kept })
-  const base = readFences()
+  const base = await make(order, tell)
   try {
     if (stampOfSource(path, invalid) !== stamp) tell({ notKept: `${path} changed while it was read` })
     else {
@@ -44,41 +71,60 @@ function readThroughIndex(indexPath: string): void {
   }
 }
 
-function readFences(): SharedArrayBuffer {
-  const packer = createPacker({
-    onProgress(share) {
-      if (isProgressDue()) tell({ indexed: share })
-    },
-  })
-  const loader = createFenceLoader({ invalid, maxProblems: LOGGED_PROBLEMS, onFence: (fence) => packer.add(fence) })
-  const splitter = createFeatureSplitter({
-    feature: (value, position) => loader.add(value, position),
-    oversized: (position) => loader.leaveOut(position, 'too_large'),
-  })
-  const file = openSync(path, 'r')
-  try {
-    const totalBytes = fstatSync(file).size
-    const chunk = Buffer.alloc(CHUNK_BYTES)
-    let bytes = 0
-    for (let length = readSync(file, chunk); length > 0; length = readSync(file, chunk)) {
-      splitter.push(chunk.subarray(0, length))
-      bytes += length
-      if (isProgressDue()) tell({ progress: { features: splitter.features, bytes, totalBytes } })
+/** Has the index made and tells it; rejects with the reason when it was not. */
+function make(order: FenceFileOrder, tell: Tell): Promise<SharedArrayBuffer> {
+  return new Promise((resolve, reject) => {
+    const flags = ['--single-threaded-gc', `--max-old-space-size=${order.heapMb}`]
+    const reader = spawn(process.execPath, [...flags, READER, JSON.stringify(order)], {
+      env: {}, // nothing of what this process keeps secret
+      stdio: ['inherit', 'pipe', 'pipe', 'ipc'],
+      serialization: 'advanced',
+    })
+    let made: Extract<ReaderMessage, { made: unknown }>['made'] | null = null
+    let failure: string | null = null
+    let stderr = ''
+    /** Before it is known how large the index is, nothing of it comes: but the two ways are not in step. */
+    let early: Buffer[] = []
+    let image: Uint8Array | null = null
+    let at = 0
+    const take = (chunk: Buffer): void => {
+      if (image === null) early.push(chunk)
+      else {
+        image.set(chunk, at)
+        at += chunk.length
+      }
     }
-  } finally {
-    closeSync(file)
-  }
-  splitter.finish()
-  const problems = loader.finish()
-  const base = packer.finish()
-  tell({ packed: { base, delta: null }, isKept: false, ...problems })
-  return base
+    reader.on('message', (message: ReaderMessage) => {
+      if ('error' in message) failure = message.error
+      else if ('made' in message) {
+        made = message.made
+        image = new Uint8Array(new SharedArrayBuffer(made.bytes))
+        for (const chunk of early.splice(0)) take(chunk)
+      } else tell(message)
+    })
+    reader.stdout?.on('data', take)
+    reader.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr = (stderr + text).slice(-STDERR_BYTES)
+    })
+    reader.once('error', reject)
+    reader.once('close', (code, signal) => {
+      early = []
+      if (made !== null && image !== null && at === made.bytes) {
+        const base = image.buffer as SharedArrayBuffer
+        const { problems, moreProblems } = made
+        tell({ packed: { base, delta: null }, isKept: false, problems, moreProblems })
+        resolve(base)
+      } else reject(new Error(failure ?? reasonOf(stderr, order.heapMb, signal ?? `code ${code}`)))
+    })
+  })
+}
+
+function reasonOf(stderr: string, heapMb: number, end: string): string {
+  if (stderr.includes('heap out of memory')) return `reading it takes more than ${heapMb} MB of memory`
+  const error = stderr.split('\n').find((line) => line.includes('Error'))
+  return `the process that reads it ended with ${end}${error === undefined ? '' : `: ${error}`}`
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-function tell(message: FenceFileMessage): void {
-  parentPort?.postMessage(message)
 }

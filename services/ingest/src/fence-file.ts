@@ -1,4 +1,4 @@
-// Fences from a GeoJSON file: read, normalised and indexed in a thread of its own, so that no request waits for it.
+// Fences from a GeoJSON file: read, normalised and indexed where no request waits for it.
 import { Worker } from 'node:worker_threads'
 import type { FenceProblem } from '@fencepost/geo'
 import { type PackedFences, packFences } from '@fencepost/match'
@@ -12,6 +12,8 @@ export interface FenceFileOrder {
   readonly invalid: InvalidFences
   /** Where the index of the file is kept from one start to the next. */
   readonly indexPath: string | null
+  /** Bound of the heap that reads and indexes. */
+  readonly heapMb: number
   /** Shortest time between two messages of progress. */
   readonly progressMs: number
 }
@@ -46,6 +48,18 @@ export type FenceFileNews =
 
 export type FenceFileMessage = FenceFileNews | FenceFileAnswer
 
+/** To the thread. */
+export interface FenceFileRequest {
+  readonly id: number
+  readonly order: FenceFileOrder
+}
+
+/** From it; the last of a request is null. */
+export interface FenceFileReply {
+  readonly id: number
+  readonly message: FenceFileMessage | null
+}
+
 export interface FenceFileOptions {
   /**
    * Keeps the index in this file and takes it from there when it is of the very same fences. What is wrong with it is logged, and it is
@@ -54,7 +68,7 @@ export interface FenceFileOptions {
   readonly indexPath?: string | undefined
   /** Shortest time between two log lines of progress. */
   readonly progressMs?: number
-  /** Bound of the thread's heap. A file that needs more is refused, and the process lives on. */
+  /** Bound of the heap that reads and indexes. A file that needs more is refused, and the node lives on. */
   readonly heapMb?: number
 }
 
@@ -78,8 +92,8 @@ export async function loadFenceFile(
 ): Promise<PackedFences> {
   if (path === undefined) return packFences([])
   const { progressMs = PROGRESS_MS, heapMb = HEAP_MB, indexPath = null } = options
-  const order = { path, invalid, indexPath, progressMs }
-  const answer = await inThread(order, heapMb, (news) => logNews(news, indexPath, logger))
+  const order = { path, invalid, indexPath, heapMb, progressMs }
+  const answer = await inThread(order, (news) => logNews(news, indexPath, logger))
   if ('error' in answer) throw new Error(answer.error)
   if (answer.isKept) logger.info({ index: indexPath }, 'fences taken from the index that was kept')
   for (const { id, position, code, message, repaired } of answer.problems)
@@ -97,23 +111,49 @@ function logNews(news: FenceFileNews, index: string | null, logger: Logger): voi
   else logger.warn({ index, reason: news.notKept }, 'index not kept')
 }
 
+interface Asked {
+  readonly order: FenceFileOrder
+  readonly onNews: (news: FenceFileNews) => void
+  readonly resolve: (answer: FenceFileAnswer) => void
+  readonly reject: (error: Error) => void
+}
+
+/** One thread for all loads: to start one takes as long as twenty requests, on the cores that serve them. */
+let thread: Worker | null = null
+const asked = new Map<number, Asked>()
+let lastId = 0
+
 /** Resolves with the answer; the thread may go on for a while, to keep the index. */
-function inThread(
-  order: FenceFileOrder,
-  heapMb: number,
-  onNews: (news: FenceFileNews) => void,
-): Promise<FenceFileAnswer> {
+function inThread(order: FenceFileOrder, onNews: (news: FenceFileNews) => void): Promise<FenceFileAnswer> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./fence-file-thread.js', import.meta.url), {
-      workerData: order,
-      execArgv: [], // what the process was given to resolve or profile its own code is not the thread's
-      resourceLimits: { maxOldGenerationSizeMb: heapMb },
-    })
-    worker.on('message', (message: FenceFileMessage) => {
-      if ('packed' in message || 'error' in message) resolve(message)
-      else onNews(message)
-    })
-    worker.once('error', (cause) => reject(new Error(`${order.path}: ${cause.message}`, { cause })))
-    worker.once('exit', (code) => reject(new Error(`the thread that reads ${order.path} ended with code ${code}`)))
+    thread ??= startThread()
+    const id = ++lastId
+    asked.set(id, { order, onNews, resolve, reject })
+    thread.ref()
+    thread.postMessage({ id, order } satisfies FenceFileRequest)
   })
+}
+
+function startThread(): Worker {
+  const worker = new Worker(new URL('./fence-file-thread.js', import.meta.url), {
+    execArgv: [], // what the process was given to resolve or profile its own code is not the thread's
+  })
+  worker.on('message', ({ id, message }: FenceFileReply) => {
+    const load = asked.get(id)
+    if (load === undefined) return
+    if (message === null) {
+      asked.delete(id)
+      if (asked.size === 0) worker.unref()
+    } else if ('packed' in message || 'error' in message) load.resolve(message)
+    else load.onNews(message)
+  })
+  const end = (error: Error): void => {
+    if (thread === worker) thread = null
+    for (const { order, reject } of asked.values())
+      reject(new Error(`${order.path}: ${error.message}`, { cause: error }))
+    asked.clear()
+  }
+  worker.once('error', end)
+  worker.once('exit', (code) => end(new Error(`the thread that reads it ended with code ${code}`)))
+  return worker
 }
