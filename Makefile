@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 VITEST := node_modules/.bin/vitest run --config libs/testbed/vitest.config.ts
 
-.PHONY: help run test test-unit test-node22 check format build bench bench-match load oracle clean
+.PHONY: help run test test-unit test-node22 check format build bench bench-match bench-swap bench-edits load oracle clean
 
 help: ## this menu
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ build: node_modules/.installed ## installs what is missing and compiles to dist
 
 bench: build ## micro benches, about a minute; prints ratios
 	@node bench/dist/micro.js $(ARGS)
+
+bench-swap: build ## requests while the fences change under them; two minutes; ARGS=--help
+	@node bench/dist/swap.js $(ARGS)
+
+bench-edits: build ## one edit among a million fences, and the file of their index; two minutes; ARGS=--help
+	@node --expose-gc --max-old-space-size=6144 bench/dist/edits.js $(ARGS)
 
 bench-match: build ## our index beside four other ways to match, 10k to 1M fences; minutes; ARGS=--help
 	@node bench/dist/match.js $(ARGS)

@@ -24,6 +24,8 @@ export interface NodeParts {
   readonly pseudonymKey: Uint8Array
   /** Where the fences come from; called at start and at every reload. Must not work for long on a thread that serves. */
   readonly loadFences: () => Promise<PackedFences>
+  /** Single fences are going to be changed: what makes changes starts with the node, and the first does not wait for it (80 ms). */
+  readonly changesFences?: boolean
   /** Routes that a service adds to the admin port. */
   readonly addRoutes?: (admin: HttpServer, guard: Guard) => void
   /** Of the main thread. */
@@ -118,7 +120,14 @@ export function createNode(parts: NodeParts): FencepostNode {
   const { mainSink } = serving
   if (mainSink !== null)
     lifecycle.add({ name: 'sink', start: () => mainSink.start(), stop: (deadlineMs) => mainSink.stop(deadlineMs) })
-  lifecycle.add({ name: 'fences', start: fences.load, stop: () => keeper.stop() })
+  lifecycle.add({
+    name: 'fences',
+    start: async () => {
+      await fences.load()
+      if (parts.changesFences === true) keeper.begin()
+    },
+    stop: () => keeper.stop(),
+  })
   lifecycle.add({
     name: 'public port',
     start: async () => {

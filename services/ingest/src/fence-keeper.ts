@@ -12,6 +12,8 @@ export interface FenceKeeper {
    * @throws Error (rejects) when too many changes wait, when the thread ended over them, and after `stop`; the fences in force stay
    */
   apply(changes: readonly FenceChange[]): Promise<void>
+  /** Starts the thread before the first change, which then need not wait for it. */
+  begin(): void
   /** Other fences are in force, all of them: earlier changes are gone, and those that wait are made to the new ones. */
   rebase(packed: PackedFences): void
   stop(): Promise<void>
@@ -68,7 +70,7 @@ interface Step {
   readonly reject: (error: Error) => void
 }
 
-/** Nothing is started before the first change. */
+/** Nothing is started before `begin` or the first change. */
 export function createFenceKeeper({ first, publish, logger }: FenceKeeperOptions): FenceKeeper {
   let base = first
   let generation = 0
@@ -205,6 +207,9 @@ export function createFenceKeeper({ first, publish, logger }: FenceKeeperOptions
           send()
         }
       })
+    },
+    begin() {
+      if (worker === null && base.delta === null) brief()
     },
     rebase(packed) {
       base = packed

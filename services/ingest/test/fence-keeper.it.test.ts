@@ -77,6 +77,17 @@ describe('the keeper of the fences', () => {
     expect(published.every(({ base }) => base === FIRST.base)).toBe(true)
   })
 
+  it('begins before the first change, once, also when other fences come', async () => {
+    const { keeper, published, at } = keep()
+    keeper.begin()
+    keeper.begin()
+    const other = packFences([fenceAt(3, 'other')])
+    published.push(other)
+    keeper.rebase(other)
+    await keeper.apply([put(fenceAt(FREE))])
+    expect([at(3), at(FREE), published.length]).toEqual([['other'], [`f${FREE}`], 3])
+  })
+
   it('makes steps in their order, and those that wait in one go', async () => {
     const { keeper, published, at } = keep()
     const steps = Array.from({ length: 500 }, (_, i) => keeper.apply([put(fenceAt(FREE + i, 'moving'))]))

@@ -14,10 +14,14 @@ export interface ThreadEnd {
 }
 
 const ENTRY = new URL('./serving-thread.js', import.meta.url)
-/** All that the process was given but for how it resolves packages: a thread is built code, whatever the process is. */
-const EXEC_ARGV = process.execArgv.filter(
-  (flag, i, all) => !isCondition(flag) && !(isCondition(all[i - 1]) && !flag.startsWith('-')),
-)
+/**
+ * A thread is given what the process was, but not how to resolve packages: it is built code whatever the process is. With flags of its own it
+ * would have to be given each of them, and those of the engine are refused there.
+ */
+const OWN_FLAGS = process.execArgv.some((flag) => flag.startsWith('--conditions') || flag === '-C')
+  ? { execArgv: [] }
+  : {}
+
 /** A busy thread answers late; what it said last will do then. */
 const COUNT_WITHIN_MS = 500
 
@@ -52,7 +56,7 @@ export class ThreadRun {
     this.#listening = this.#untilOver((resolve) => {
       this.#onListening = resolve
     })
-    this.#worker = new Worker(ENTRY, { workerData: order, transferList: ports, execArgv: EXEC_ARGV })
+    this.#worker = new Worker(ENTRY, { workerData: order, transferList: ports, ...OWN_FLAGS })
     this.#worker.on('message', (message: FromThread) => this.#take(message, logger))
     this.#worker.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure ??= { error: error.code ?? error.name }
@@ -143,8 +147,4 @@ export class ThreadRun {
     promise.catch(() => {}) // not everybody waits for it
     return promise
   }
-}
-
-function isCondition(flag = ''): boolean {
-  return flag.startsWith('--conditions') || flag === '-C'
 }
