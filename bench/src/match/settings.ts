@@ -20,7 +20,7 @@ export const USAGE = `make bench-match ARGS="â€¦"    (node bench/dist/match.js â
 
 CPU a ping of matching against synthetic and real fences, our index beside rbush + turf, rbush + typed point in polygon,
 flatbush + typed point in polygon and which-polygon. Each row is a process of its own; its arms take turns and must find the
-same pairs of ping and fence, else the run fails. All of it takes about twelve minutes and 3 GB.
+same pairs of ping and fence, else the run fails. All of it takes about eight minutes and 3 GB.
 
   --quick          10,000 fences and the real layers, short: about a minute
   --only <text>    rows whose name contains it: ${ROWS.map(({ name }) => name).join(' | ')}

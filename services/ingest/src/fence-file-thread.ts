@@ -22,6 +22,8 @@ export type ReaderMessage =
   | { readonly error: string }
 
 const READER = fileURLToPath(new URL('./fence-file-process.js', import.meta.url))
+/** All of the environment that the process is given: nothing of what this one keeps secret. */
+const LIBRARIES = { LD_LIBRARY_PATH: process.env['LD_LIBRARY_PATH'] }
 /** Of what the process writes when it fails: enough for the reason. */
 const STDERR_BYTES = 64 * 1024
 
@@ -76,7 +78,7 @@ function make(order: FenceFileOrder, tell: Tell): Promise<SharedArrayBuffer> {
   return new Promise((resolve, reject) => {
     const flags = ['--single-threaded-gc', `--max-old-space-size=${order.heapMb}`]
     const reader = spawn(process.execPath, [...flags, READER, JSON.stringify(order)], {
-      env: {}, // nothing of what this process keeps secret
+      env: LIBRARIES,
       stdio: ['inherit', 'pipe', 'pipe', 'ipc'],
       serialization: 'advanced',
     })
