@@ -13,7 +13,7 @@ import { endProgress, progress, writeJson } from './report.ts'
 
 const CHILD_ENTRY = fileURLToPath(new URL('./match/child.js', import.meta.url))
 const DEFAULT_JSON = join(fileURLToPath(new URL('../out', import.meta.url)), 'bench-match.json')
-const PAGE = fileURLToPath(new URL('../../libs/match/README.md', import.meta.url))
+const PAGE = fileURLToPath(new URL('../../libs/match/MEASURED.md', import.meta.url))
 /** A row that says nothing for so long hangs. */
 const SILENCE_MS = 600_000
 

@@ -1,4 +1,4 @@
-// The table of the match bench as the README has it: made from a result, never by hand.
+// The table of the match bench as libs/match/MEASURED.md has it: made from a result, never by hand.
 import { timesOf } from '../measure.ts'
 import { brief } from '../report.ts'
 import type { ArmName } from './arms.ts'

@@ -29,7 +29,7 @@ same pairs of ping and fence, else the run fails. All of it takes about eight mi
   --rounds <n>     rounds a row (7)
   --seconds <n>    time for the rounds of one row
   --json <file>    where the result goes (bench/out/bench-match.json)
-  --table          write the table of libs/match/README.md anew
+  --table          write the table of libs/match/MEASURED.md anew
   --from <json>    of a result of before, without a run
   --help
 `
