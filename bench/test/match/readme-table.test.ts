@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { ComparisonResult } from '../../src/match/comparison.ts'
 import { replaceTable, tableOf } from '../../src/match/readme-table.ts'
 
-const page = readFileSync(fileURLToPath(new URL('../../../libs/match/README.md', import.meta.url)), 'utf8')
+const page = readFileSync(fileURLToPath(new URL('../../../libs/match/MEASURED.md', import.meta.url)), 'utf8')
 
 function arm(name: string, ns: number): object {
   return {
@@ -21,7 +21,7 @@ function resultOf(arms: readonly object[]): ComparisonResult {
   return { name: '10k', fences: 100, pings: 10, hitsPerPing: 1.5, pairs: '', arms } as unknown as ComparisonResult
 }
 
-describe('the table of the README', () => {
+describe('the table of the page', () => {
   it('stands between its marks, and only there', () => {
     const changed = replaceTable(page, 'TABLE')
     expect(changed).toContain('\n\nTABLE\n\n')
