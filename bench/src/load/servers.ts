@@ -67,6 +67,8 @@ export async function startNode(options: NodeServerOptions): Promise<Server> {
       FENCEPOST_SDK_KEYS: `bench:${KEY}`,
       FENCEPOST_THREADS: String(threads),
       FENCEPOST_SINK: sink.kind,
+      // The floor does nothing of the kind; what presence costs is another question.
+      FENCEPOST_PRESENCE: 'off',
       ...(sink.kind === 'kafka' ? { FENCEPOST_KAFKA_BROKERS: sink.brokers, ...ONE_BROKER } : {}),
     },
   })

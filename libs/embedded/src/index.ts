@@ -7,4 +7,5 @@ export {
   type JournalStats,
   type TopicStats,
 } from './journal.ts'
+export { createLmdbPresenceStore, type PresenceStoreOptions } from './presence-store.ts'
 export { type CursorRecord, parseCursor, type ReadResult } from './reader.ts'

@@ -1,4 +1,4 @@
-import { TOPICS } from '@fencepost/model'
+import { TOPICS, type Topic } from '@fencepost/model'
 import { describe, expect, test } from 'vitest'
 import { decodeFloor, decodeFrameKey, encodeFrameKey, type FrameKey, floorKey } from '../src/keys.ts'
 import { expireStep, MAX_STEP_FRAMES } from '../src/retention.ts'
@@ -51,7 +51,16 @@ function journalOf(ages: readonly number[]): { store: MemoryStore; states: Topic
     bytesEver: 100 * ages.length,
     oldest: keys[0],
   }
-  return { store, state, states: { [TOPIC]: state } as unknown as TopicStates }
+  const none = (topic: Topic): TopicState => ({
+    topic,
+    nextSeq: 1,
+    durableSeq: 1,
+    floorSeq: 1,
+    bytesEver: 0,
+    oldest: undefined,
+  })
+  const others = Object.fromEntries(TOPICS.map((topic) => [topic, none(topic)])) as TopicStates
+  return { store, state, states: { ...others, [TOPIC]: state } }
 }
 
 const kept = (store: MemoryStore): number[] =>

@@ -15,6 +15,10 @@ export const FENCE_FAULTS = {
   bad_tags: 'properties.tags must be a list of at most 64 strings of 1..64 bytes of UTF-8',
   bad_campaigns: 'properties.campaigns must be a list of at most 256 strings of 1..128 bytes of UTF-8',
   bad_dwell: 'properties.dwell_s must be an integer number of seconds, 1..604800',
+  bad_exit_margin: 'properties.exit_margin_m must be a number of metres, 0..10000',
+  bad_min_accuracy: 'properties.min_accuracy_m must be a number of metres, above 0 and at most 100000',
+  bad_exit_after: 'properties.exit_after_s must be an integer number of seconds, 1..86400',
+  bad_expires_at: 'properties.expires_at must be an instant with its offset, as 2030-01-31T00:00:00Z, or epoch ms',
   bad_antimeridian: 'properties.antimeridian must be "planar", or absent',
   bad_radius: 'a Point needs properties.radius_m, metres, above 0 and at most 1000000',
   bad_beacon:

@@ -1,5 +1,5 @@
 // One GeoJSON feature to one fence: the door that everything ugly stops at.
-import type { CircleShape, Fence, PolygonShape, Shape } from '@fencepost/model'
+import type { Border, CircleShape, Fence, PolygonShape, Shape } from '@fencepost/model'
 import { readBeacon } from './beacon-region.ts'
 import { FenceError, type FenceFault } from './faults.ts'
 import { FENCE_LIMITS } from './limits.ts'
@@ -39,6 +39,8 @@ export function readFeature(feature: unknown, options: NormaliseOptions): { fenc
       'bad_campaigns',
     ),
     dwellS: readDwell(properties['dwell_s']),
+    ...readBorder(properties),
+    ...readExpiry(properties['expires_at']),
     shape: readShape(geometry, properties, options.repair, repairs),
   }
   const name = readName(properties['name'])
@@ -99,6 +101,38 @@ function readDwell(value: unknown): number | null {
     throw new FenceError('bad_dwell')
   }
   return value as number
+}
+
+function readBorder(properties: Properties): { border?: Border } {
+  const { exit_margin_m: margin, min_accuracy_m: accuracy, exit_after_s: after } = properties
+  const { exitMarginM, minAccuracyM, exitAfterS } = FENCE_LIMITS
+  const border = {
+    ...(isAbsent(margin) ? {} : { exitMarginM: readNumber(margin, 0, exitMarginM, 'bad_exit_margin') }),
+    ...(isAbsent(accuracy)
+      ? {}
+      : { minAccuracyM: readNumber(accuracy, Number.MIN_VALUE, minAccuracyM, 'bad_min_accuracy') }),
+    ...(isAbsent(after) ? {} : { exitAfterS: readNumber(after, 1, exitAfterS, 'bad_exit_after') }),
+  }
+  if (border.exitAfterS !== undefined && !Number.isInteger(border.exitAfterS)) throw new FenceError('bad_exit_after')
+  return Object.keys(border).length === 0 ? {} : { border }
+}
+
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/
+
+function readExpiry(value: unknown): { expiresAt?: number } {
+  if (isAbsent(value)) return {}
+  const expiresAt = typeof value === 'string' && INSTANT.test(value) ? Date.parse(value) : value
+  if (!Number.isSafeInteger(expiresAt) || (expiresAt as number) < 0) throw new FenceError('bad_expires_at')
+  return { expiresAt: expiresAt as number }
+}
+
+function isAbsent(value: unknown): value is null | undefined {
+  return value === undefined || value === null
+}
+
+function readNumber(value: unknown, min: number, max: number, code: FenceFault): number {
+  if (typeof value !== 'number' || !(value >= min && value <= max)) throw new FenceError(code)
+  return value
 }
 
 function readShape(geometry: unknown, properties: Properties, repair: boolean, repairs: Repair[]): Shape {

@@ -10,6 +10,9 @@ export const FENCE_LIMITS = {
   campaigns: 256,
   campaignBytes: 128,
   dwellS: 604_800,
+  exitMarginM: 10_000,
+  minAccuracyM: 100_000,
+  exitAfterS: 86_400,
   radiusM: 1_000_000,
   vertices: 100_000,
   /** Of one feature's JSON; a hundred thousand vertices take some 4 MB. */

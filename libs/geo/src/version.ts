@@ -8,7 +8,11 @@ import type { Fence, Shape } from '@fencepost/model'
  */
 export function fenceVersion(fence: Omit<Fence, 'version' | 'name'>): number {
   const { shape } = fence
-  const header = [1, fence.id, fence.tenant, fence.tags, fence.campaigns, fence.dwellS, outline(shape)]
+  const header: unknown[] = [1, fence.id, fence.tenant, fence.tags, fence.campaigns, fence.dwellS, outline(shape)]
+  // Only where there is something: a fence without them has the version that it had before there were any.
+  const { border, expiresAt } = fence
+  if (border !== undefined || expiresAt !== undefined)
+    header.push([border?.exitMarginM, border?.minAccuracyM, border?.exitAfterS, expiresAt])
   const hash = createHash('sha256').update(JSON.stringify(header))
   if (shape.kind === 'polygon') {
     for (const polygon of shape.polygons) {

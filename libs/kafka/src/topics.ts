@@ -49,7 +49,7 @@ export async function ensureTopics(admin: Admin, options: KafkaSinkOptions, logg
   if (missing.length > 0) {
     if (!options.createTopics) {
       const names = missing.map(({ name }) => `"${name}"`).join(', ')
-      throw new TopicError(`topic ${names} does not exist and creating topics is switched off`)
+      throw new TopicError(`not all topics exist (missing: ${names}) and creating topics is switched off`)
     }
     await createTopics(admin, missing, logger)
   }

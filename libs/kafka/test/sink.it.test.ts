@@ -59,7 +59,7 @@ needs('kafka', 'a sink on a real broker', (bootstrap) => {
 
   test('creates a missing topic with all its settings, and finds nothing to complain about at the next start', async () => {
     await create().start()
-    expect(lines.map(({ msg }) => msg)).toEqual(['kafka topic created', 'kafka is reachable'])
+    expect(lines.map(({ msg }) => msg)).toEqual(['kafka topic created', 'kafka topic created', 'kafka is reachable'])
     await sink?.stop(5000)
     await create({ createTopics: false }).start()
     expect(lines.map(({ msg }) => msg)).toEqual(['kafka is reachable'])
@@ -67,7 +67,7 @@ needs('kafka', 'a sink on a real broker', (bootstrap) => {
 
   test('does not start on a missing topic that it may not create', async () => {
     await expect(create({ createTopics: false }).start()).rejects.toThrow(
-      `topic "${name}" does not exist and creating topics is switched off`,
+      `not all topics exist (missing: "${name}", "${topics.transitions.name}") and creating topics is switched off`,
     )
   })
 
@@ -106,7 +106,7 @@ needs('kafka', 'a sink on a real broker', (bootstrap) => {
   )
 
   test('makes a topic with as many replicas as there are brokers when told 0', async () => {
-    topics = { matches: { ...topics.matches, replication: 0, minInsync: 0 } }
+    topics = { ...topics, matches: { ...topics.matches, replication: 0, minInsync: 0 } }
     await create().start()
     const [topic] = (await withAdmin(bootstrap, (admin) => admin.fetchTopicMetadata({ topics: [name] }))).topics
     expect(topic?.partitions.map(({ replicas }) => replicas.length)).toEqual([1, 1, 1, 1])

@@ -12,12 +12,15 @@ const OPTIONS: KafkaSinkOptions = {
   ...KAFKA_DEFAULTS,
   brokers: ['127.0.0.1:1'],
   clientId: 'test',
-  topics: { matches: { name: 'm', partitions: 1, replication: 1, minInsync: 1, retentionMs: 1 } },
+  topics: {
+    matches: { name: 'm', partitions: 1, replication: 1, minInsync: 1, retentionMs: 1 },
+    transitions: { name: 't', partitions: 1, replication: 1, minInsync: 1, retentionMs: 1 },
+  },
   retryBackoffMs: 1,
   deliveryDeadlineMs: 5000,
 }
 
-const TOPICS_AS_TOLD: CheckedTopics = { partitions: { matches: 1 }, differences: [] }
+const TOPICS_AS_TOLD: CheckedTopics = { partitions: { matches: 1, transitions: 1 }, differences: [] }
 
 type Answer = (messages: TopicMessages[]) => Promise<readonly RecordMetadata[]>
 

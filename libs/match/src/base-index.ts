@@ -30,7 +30,7 @@ import { type RecordViews, viewsOf } from './records.ts'
 import { ShapeTests } from './shape-tests.ts'
 
 /** Sections before those of the facts. */
-const CELL_SECTIONS = 5
+const CELL_SECTIONS = 6
 
 /** What a cell says of one shape: INSIDE and a slot, or WHOLE or NEAR and a record; the cell's level; and does it hold the point? */
 export interface CellItem {
@@ -55,6 +55,8 @@ export class BaseIndex {
   readonly roots: Uint32Array
   readonly nodes: Uint32Array
   readonly lists: Uint32Array
+  /** Slot and record of each shape of a fence whose border has a margin, by slot. */
+  readonly margins: Uint32Array
   /** Set by `#cellAt`. */
   #down = 0
 
@@ -67,6 +69,7 @@ export class BaseIndex {
     const { buffer, byteOffset, byteLength } = sections[4]
     this.records = viewsOf(buffer, byteOffset, byteLength)
     this.recordUnits = byteLength / 8
+    this.margins = wordsOf(sections[5])
     this.geometryBytes = byteLength
     this.tests = new ShapeTests(this.records)
     const facts = sections.slice(CELL_SECTIONS, CELL_SECTIONS + FACTS_SECTIONS)

@@ -1,5 +1,6 @@
 // What is known of each fence but its shape, as JSON in one array: a hundred thousand fences are two buffers, not as many objects.
 import type { Fence, FenceFacts } from '@fencepost/model'
+import { inSlotOrder } from './facts-table.ts'
 
 export interface PackedFacts {
   /** UTF-8. The JSON of slot s is `json[first[s]] … json[first[s + 1] - 1]`. */
@@ -32,6 +33,20 @@ export class FactsTable {
     this.size = first.length - 1
     this.#json = Buffer.from(json.buffer, json.byteOffset, json.byteLength)
     this.#first = first
+  }
+
+  /** Slot of a fence, or -1. Fences lie in the order of slots. */
+  find(id: string, tenant: string | null): number {
+    let low = 0
+    let high = this.size
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (inSlotOrder(this.of(middle), { id, tenant }) < 0) low = middle + 1
+      else high = middle
+    }
+    if (low === this.size) return -1
+    const fence = this.of(low)
+    return fence.id === id && fence.tenant === tenant ? low : -1
   }
 
   /** @throws RangeError for a slot that is none */

@@ -104,6 +104,24 @@ export class DeltaIndex {
     }
   }
 
+  /** Visits the shapes of one fence, each once. */
+  forEachShape(slot: number, visit: (shape: Pick<DeltaPart, 'circle' | 'forEachEdge'>) => void): void {
+    const { slot: slots, shape, shift } = this.#parts
+    for (let part = slots.indexOf(slot); part >= 0; part = slots.indexOf(slot, part + 1)) {
+      const number = shape[part]
+      if (shift[part] !== 0) continue // the same shape, seen from another longitude
+      visit({
+        circle: number < 0 ? this.#circles.circle(~number) : null,
+        forEachEdge: (each) => this.#polygons.forEachEdge(number, each),
+      })
+    }
+  }
+
+  /** Slot of a fence of the delta, or -1. */
+  find(id: string, tenant: string | null): number {
+    return this.#facts.find(id, tenant)
+  }
+
   #partOf(part: number, lon: number, lat: number, atPole: boolean): DeltaPart {
     const shape = this.#parts.shape[part]
     const shift = this.#parts.shift[part]

@@ -4,15 +4,10 @@ import type { CircleShape, FenceFacts, MatchStep } from '@fencepost/model'
 import type { BaseIndex, CellItem } from './base-index.ts'
 import { INSIDE, NEAR } from './cells.ts'
 import type { DeltaIndex } from './delta-index.ts'
+import { distanceToEdgeM, type Edges } from './edge-distance.ts'
 import { EVERY_TENANT } from './facts-table.ts'
 import { CIRCLE, KIND_MASK } from './records.ts'
 import { Vertices } from './vertices.ts'
-
-const RADIANS = Math.PI / 180
-/** Metres a degree of latitude, for distances that people read. */
-const METRES_A_DEGREE = 111_195
-
-type Edges = (visit: (ax: number, ay: number, bx: number, by: number) => void) => void
 
 /** Every fence that a match of the point looks at, in the order of ids, with the rule that let it in or kept it out. */
 export function explainMatch(
@@ -82,14 +77,4 @@ function polygonStep(
     edgeM = Math.min(edgeM, distanceToEdgeM(ax, ay, bx, by, lon, lat))
   })
   return { fence, inside, rule: inside ? 'in_polygon' : 'outside_polygon', edgeM, seenBy }
-}
-
-/** On a plane that touches the ellipsoid near enough at the point: right to a per cent within some tens of kilometres. */
-function distanceToEdgeM(ax: number, ay: number, bx: number, by: number, lon: number, lat: number): number {
-  const east = METRES_A_DEGREE * Math.cos(lat * RADIANS)
-  const [x0, y0] = [(ax - lon) * east, (ay - lat) * METRES_A_DEGREE]
-  const [dx, dy] = [(bx - ax) * east, (by - ay) * METRES_A_DEGREE]
-  const length2 = dx * dx + dy * dy
-  const along = length2 === 0 ? 0 : Math.min(1, Math.max(0, -(x0 * dx + y0 * dy) / length2))
-  return Math.hypot(x0 + along * dx, y0 + along * dy)
 }

@@ -16,7 +16,7 @@ export const EVERY_TENANT = 0
 /** Sections of a FactsTable. */
 export const FACTS_SECTIONS = 1 + 4 * TEXT_SECTIONS
 
-type Common = Pick<FenceFacts, 'tags' | 'campaigns' | 'dwellS'>
+type Common = Pick<FenceFacts, 'tags' | 'campaigns' | 'dwellS' | 'border' | 'expiresAt'>
 
 /** Gathers the facts of fences, in columns: a million of them are a few arrays and their ids. */
 export class FactsWriter {
@@ -31,20 +31,30 @@ export class FactsWriter {
   readonly #tenantNumbers = new Map<string | null, number>([[null, 0]])
   readonly #commons: string[] = []
   readonly #commonNumbers = new Map<string, number>()
+  /** Fences whose edge presence measures its distance from. */
+  readonly #margins = new Set<number>()
 
   get size(): number {
     return this.ids.length
   }
 
   /** Returns the number of the fence. */
-  add({ id, name, tenant, version, tags, campaigns, dwellS }: FenceFacts): number {
-    const plain = tags.length === 0 && campaigns.length === 0 && dwellS === null
-    const common = plain ? PLAIN : JSON.stringify({ tags, campaigns, dwellS } satisfies Common)
+  add({ id, name, tenant, version, tags, campaigns, dwellS, border, expiresAt }: FenceFacts): number {
+    const plain =
+      tags.length === 0 && campaigns.length === 0 && dwellS === null && border === undefined && expiresAt === undefined
+    // What is absent leaves no trace in JSON either.
+    const common = plain ? PLAIN : JSON.stringify({ tags, campaigns, dwellS, border, expiresAt })
+    if (border?.exitMarginM !== undefined) this.#margins.add(this.ids.length)
     this.#names.push(name)
     this.#versions.push(version)
     this.#tenantOf.push(numberOf(tenant, this.tenants, this.#tenantNumbers))
     this.#commonOf.push(numberOf(common, this.#commons, this.#commonNumbers))
     return this.ids.push(id) - 1
+  }
+
+  /** Has the border of fence `number` a margin? */
+  hasMargin(number: number): boolean {
+    return this.#margins.has(number)
   }
 
   /** Position in `tenants` of the tenant of fence `number`. */

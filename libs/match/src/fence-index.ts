@@ -13,6 +13,7 @@ import {
 import { BaseIndex } from './base-index.ts'
 import { ALONE, BatchStages, BLOCK, LAST } from './batch-stages.ts'
 import { DeltaIndex } from './delta-index.ts'
+import { distanceInBaseM, distanceInDeltaM } from './edge-distance.ts'
 import { explainMatch } from './explain.ts'
 import { EVERY_TENANT } from './facts-table.ts'
 import { dropRepeats, sortHits, sortMixedHits } from './hit-order.ts'
@@ -158,6 +159,30 @@ class PackedIndex implements FenceIndex {
       if (list.length - start > 1) this.#settle(start, stages.isMixed ? NO_ORDER : start, list)
     }
     while (next < to) starts[next++] = list.length
+  }
+
+  find(tenant: string, id: string): FenceFacts | null {
+    const slot = this.#find(tenant, id)
+    return slot < 0 ? null : this.fence(slot)
+  }
+
+  distanceM(tenant: string, id: string, lon: number, lat: number): number {
+    const slot = this.#find(tenant, id)
+    if (slot < 0) return Number.POSITIVE_INFINITY
+    const { size } = this.#base
+    if (this.#delta === null || slot < size) return distanceInBaseM(this.#base, slot, lon, lat)
+    return distanceInDeltaM(this.#delta, slot - size, lon, lat)
+  }
+
+  /** Slot of the fence of that id that the tenant sees, its own or every tenant's, or -1. */
+  #find(tenant: string, id: string): number {
+    for (const owner of [tenant, null]) {
+      const changed = this.#delta?.find(id, owner) ?? -1
+      if (changed >= 0) return this.#base.size + changed
+      const slot = this.#base.facts.find(id, owner)
+      if (slot >= 0 && this.#delta?.isGone(slot) !== true) return slot
+    }
+    return -1
   }
 
   explain(tenant: string, lon: number, lat: number): MatchStep[] {

@@ -102,7 +102,11 @@ class BasePacker implements Packer {
     for (const { shape, number } of this.#beacons) groupOf(number).regions.push({ shape, slot: slots[number] })
 
     const final = new RecordWriter(length + 1)
-    const placed = inOrder.map(({ records }) => place(records, this.#writer, final, slots))
+    const margins: [slot: number, record: number][] = []
+    const onRecord = (number: number, record: number): void => {
+      if (facts.hasMargin(number)) margins.push([slots[number], record])
+    }
+    const placed = inOrder.map(({ records }) => place(records, this.#writer, final, slots, onRecord))
     const cells = new CellBuilder(final.views)
     const all = placed.reduce((sum, shapes) => sum + shapes.records.length, 0)
     let done = 0
@@ -117,6 +121,7 @@ class BasePacker implements Packer {
       wordsSource(cells.nodes),
       wordsSource(cells.lists.words),
       arraySource(final.views.f64.subarray(0, final.length)),
+      arraySource(Uint32Array.from(margins.sort(([a], [b]) => a - b).flat())),
       ...facts.sections(bySlot, tenantOrder),
       ...beaconSources(packBeacons(inOrder.map(({ regions }) => regions))),
     ])
@@ -139,7 +144,13 @@ interface Group {
 }
 
 /** Copies a tenant's records to `final` in spatial order, with the slot of their fence, and says what the cells need of them. */
-function place(records: IntList, staged: RecordWriter, final: RecordWriter, slots: Uint32Array): Placed {
+function place(
+  records: IntList,
+  staged: RecordWriter,
+  final: RecordWriter,
+  slots: Uint32Array,
+  onRecord: (number: number, record: number) => void,
+): Placed {
   const { views } = staged
   const boxes = Array.from({ length: 4 }, () => new Float64Array(records.length))
   const [minLon, minLat, maxLon, maxLat] = boxes
@@ -167,6 +178,7 @@ function place(records: IntList, staged: RecordWriter, final: RecordWriter, slot
     const from = records.data[i]
     const slot = slots[views.u32[2 * from + 1]]
     const record = final.copy(views, from, slot)
+    onRecord(views.u32[2 * from + 1], record)
     if (maxLat[i] >= 90) placed.north.push(record)
     if (minLat[i] <= -90) placed.south.push(record)
     if (isInReach(minLon[i], maxLon[i], 0)) add(record, i, 0)

@@ -52,6 +52,20 @@ export interface FenceFacts {
   readonly campaigns: readonly string[]
   /** Seconds inside until a dwell, or null. */
   readonly dwellS: number | null
+  /** How its border is crossed, where that is not just by being inside and outside. */
+  readonly border?: Border
+  /** Epoch ms from which on it is no longer there; absent = it stays. */
+  readonly expiresAt?: number
+}
+
+/** What keeps noise at a border from making transitions. Each is absent where it was not asked for. */
+export interface Border {
+  /** Metres: a location is outside only where its circle of uncertainty is clear of the edge by more than this. */
+  readonly exitMarginM?: number
+  /** Metres: a location whose accuracy is worse, or unknown, makes no transition. */
+  readonly minAccuracyM?: number
+  /** Seconds outside before it is an exit. */
+  readonly exitAfterS?: number
 }
 
 /** A named area or beacon region. Immutable; a change is a new object with another version. */

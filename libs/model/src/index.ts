@@ -14,6 +14,7 @@ export {
 } from './columns.ts'
 export type {
   BeaconShape,
+  Border,
   CircleShape,
   Fence,
   FenceFacts,
@@ -30,9 +31,17 @@ export {
   type FenceIndex,
   type Logger,
   type MatchStep,
+  PRESENCE_BUCKETS,
+  type PresenceStore,
+  presenceBucket,
+  type RecordToStore,
   SinkError,
   SlotList,
+  StoreError,
   silentLogger,
+  VERSION_LENGTH,
+  type VersionedRecord,
+  type WriteOutcome,
 } from './ports.ts'
 export {
   PING_REASON_CODES,
@@ -59,3 +68,4 @@ export {
   TOPICS,
   type Topic,
 } from './records.ts'
+export type { ExitReason, Transition, TransitionKind } from './transitions.ts'

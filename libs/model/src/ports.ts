@@ -30,6 +30,62 @@ export class SinkError extends Error {
   }
 }
 
+/** Where the records of devices are. Two adapters: LMDB (libs/embedded) and Redis (libs/redis). It knows nothing of what is in them. */
+export interface PresenceStore {
+  /** @throws Error when it cannot be used as it is set up; a store that is down is not an error, `healthy` tells */
+  start(): Promise<void>
+  /** Idempotent, safe before `start`. */
+  stop(deadlineMs: number): Promise<void>
+  /** Does it answer, as far as it knows? */
+  healthy(): boolean
+  /** The record of a subject, or null. Rejects with a StoreError, within a bounded time. */
+  read(subject: Uint8Array): Promise<VersionedRecord | null>
+  /**
+   * Writes a record if the one that is there has the version `expected` (null: if there is none). Resolves once it is durable as far as the
+   * store goes. Rejects with a StoreError: then it may or may not be written.
+   */
+  write(subject: Uint8Array, expected: string | null, next: RecordToStore): Promise<WriteOutcome>
+  /** Subjects of bucket 0..PRESENCE_BUCKETS - 1 that are due at `nowMs`, the longest due first, at most `limit`. */
+  due(bucket: number, nowMs: number, limit: number): Promise<Uint8Array[]>
+}
+
+/** Due-lists are kept by bucket, so that many nodes can share the sweep, and a cluster of stores the records. */
+export const PRESENCE_BUCKETS = 256
+
+/** The bucket of a subject: subjects are hashes, so that their first byte is as good as any. */
+export function presenceBucket(subject: Uint8Array): number {
+  return subject[0] as number
+}
+
+/** Characters of a record's version. */
+export const VERSION_LENGTH = 12
+
+export interface VersionedRecord {
+  /** VERSION_LENGTH characters of ASCII, another after every write, whoever writes. */
+  readonly version: string
+  readonly bytes: Uint8Array
+}
+
+export interface RecordToStore extends VersionedRecord {
+  /** Epoch ms at which a sweep is to look at it, or null: never. */
+  readonly dueMs: number | null
+  /** Epoch ms from which on it may be forgotten. */
+  readonly expiresMs: number
+}
+
+/** Null: written. Else what is there, and nothing was written. */
+export type WriteOutcome = null | { readonly current: VersionedRecord | null }
+
+/** Why a store did not answer. Always retryable. */
+export class StoreError extends Error {
+  readonly code: 'unavailable' | 'full' | 'stopped'
+  constructor(code: StoreError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StoreError'
+    this.code = code
+  }
+}
+
 /** The fences of one moment. Immutable: a change is a new index, swapped between two batches. */
 export interface FenceIndex {
   /** Number of fences. */
@@ -50,6 +106,13 @@ export interface FenceIndex {
   matchBeaconInto(tenant: string, kind: number, id: Uint8Array, offset: number, out: SlotList): void
   /** Every ping of the batch whose `reason` is 0, into `out`, replacing what it held. */
   matchBatchInto(tenant: string, columns: PingColumns, out: BatchHits): void
+  /** The fence of that id that `tenant` sees, or null. */
+  find(tenant: string, id: string): FenceFacts | null
+  /**
+   * Metres from a point that is outside to the fence that `tenant` sees by that id, where its border has a margin; Infinity where it has none
+   * or there is no such place. Along the ellipsoid for circles, of polygons right to a per cent within some tens of kilometres.
+   */
+  distanceM(tenant: string, id: string, lon: number, lat: number): number
   /** Every fence that `matchInto` looks at for this point, in order of id, and why it is a hit or not. For people and tests: it allocates. */
   explain(tenant: string, lon: number, lat: number): MatchStep[]
 }

@@ -169,6 +169,16 @@ export const REQUEST_REASONS = {
     retryable: true,
     help: 'the events could not be made durable in time; send the batch again after Retry-After',
   },
+  store_unavailable: {
+    status: 503,
+    retryable: true,
+    help: 'the record of this device could not be read or written in time; send the batch again after Retry-After',
+  },
+  feed_behind: {
+    status: 503,
+    retryable: true,
+    help: 'this node has not yet the fences that the device was last seen with; send the batch again after Retry-After',
+  },
   not_ready: {
     status: 503,
     retryable: true,

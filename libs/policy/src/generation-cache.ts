@@ -22,6 +22,11 @@ export class GenerationCache<V> {
     return old
   }
 
+  delete(key: string): void {
+    this.#young.delete(key)
+    this.#old.delete(key)
+  }
+
   set(key: string, value: V): void {
     if (this.#young.size >= this.#size) {
       this.#old = this.#young

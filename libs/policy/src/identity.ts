@@ -17,6 +17,8 @@ export interface Identities {
   readonly keyId: string
   /** The identity of the device whose id is `length` bytes of UTF-8 at `start` of `text`. */
   of(tenant: string, text: Uint8Array, start: number, length: number): Identity
+  /** The identity behind a subject that a store gave. */
+  ofSubject(subject: Uint8Array): Identity
 }
 
 export interface IdentityOptions {
@@ -52,15 +54,20 @@ export function createIdentities(options: IdentityOptions): Identities {
       const known = cache.get(cacheKey)
       if (known !== undefined) return known
       const subject = createHmac('sha256', rootKey).update(tenant).update('\0').update(device).digest()
-      const outside = createHmac('sha256', pseudonymKey).update(subject).digest()
-      const identity = {
-        subject: new Uint8Array(subject),
-        idKey: wordsOf(createHmac('sha256', rootKey).update('event id\0').update(subject).digest()),
-        pseudonym: `${keyId}.${outside.toString('base64url', 0, 16)}`,
-      }
+      const identity = identityOf(new Uint8Array(subject))
       cache.set(cacheKey, identity)
       return identity
     },
+    ofSubject: identityOf,
+  }
+
+  function identityOf(subject: Uint8Array): Identity {
+    const outside = createHmac('sha256', pseudonymKey).update(subject).digest()
+    return {
+      subject,
+      idKey: wordsOf(createHmac('sha256', rootKey).update('event id\0').update(subject).digest()),
+      pseudonym: `${keyId}.${outside.toString('base64url', 0, 16)}`,
+    }
   }
 }
 

@@ -20,13 +20,32 @@ export interface MatchEvent {
   readonly ref?: string
 }
 
+/** A transition event's value. */
+export interface TransitionEvent {
+  readonly v: number
+  readonly id: string
+  readonly tenant: string
+  readonly device: string
+  readonly at: number
+  readonly observed: number
+  readonly received: number
+  readonly kind: 'enter' | 'dwell' | 'exit'
+  readonly reason?: string
+  readonly fence: { readonly id: string; readonly version: number }
+  readonly campaigns: readonly string[]
+  readonly visit: number
+  readonly dwell_s?: number
+  readonly since?: number
+  readonly duration_ms?: number
+}
+
 /** One event as a consumer gets it. */
-export interface ReadEvent {
+export interface ReadEvent<Value = MatchEvent> {
   readonly cursor: string
   readonly topic: string
   readonly key: string
   readonly headers: Readonly<Record<string, string>>
-  readonly value: MatchEvent
+  readonly value: Value
 }
 
 const PAGE = 10_000
@@ -35,21 +54,39 @@ const PAGE = 10_000
  * Hands every event after the cursor `after` (null = from the oldest) to `take`, in order; returns the cursor to go on from.
  * Throws when the service answers anything but 200.
  */
-export async function readEvents(
+export function readEvents(
   adminPort: number,
   after: string | null,
   take: (event: ReadEvent) => void,
+): Promise<string | null> {
+  return readTopic(adminPort, 'matches', after, take)
+}
+
+/** The same of the transitions. */
+export function readTransitions(
+  adminPort: number,
+  after: string | null,
+  take: (event: ReadEvent<TransitionEvent>) => void,
+): Promise<string | null> {
+  return readTopic(adminPort, 'transitions', after, take)
+}
+
+async function readTopic<Value>(
+  adminPort: number,
+  topic: string,
+  after: string | null,
+  take: (event: ReadEvent<Value>) => void,
 ): Promise<string | null> {
   const connection = new HttpConnection(adminPort)
   try {
     for (let cursor = after; ; ) {
       const from = cursor === null ? '' : `&after=${cursor}`
-      const { status, body } = await connection.get(`/v1/events?topic=matches&limit=${PAGE}${from}`)
+      const { status, body } = await connection.get(`/v1/events?topic=${topic}&limit=${PAGE}${from}`)
       if (status !== 200) throw new Error(`/v1/events answered ${status}: ${body.subarray(0, 200)}`)
       let count = 0
       for (let at = 0; at < body.length; ) {
         const end = body.indexOf(0x0a, at)
-        const event = JSON.parse(body.toString('utf8', at, end)) as ReadEvent
+        const event = JSON.parse(body.toString('utf8', at, end)) as ReadEvent<Value>
         take(event)
         cursor = event.cursor
         count++

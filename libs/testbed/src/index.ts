@@ -1,5 +1,20 @@
+export {
+  type AustinDay,
+  type AustinPing,
+  austinDay,
+  austinDays,
+  austinFences,
+  type ExpectedTransition,
+  expectedTransitions,
+} from './austin.ts'
 export { type LogLine, type ServiceOptions, ServiceProcess, startService } from './child.ts'
-export { type MatchEvent, type ReadEvent, readEvents } from './events-reader.ts'
+export {
+  type MatchEvent,
+  type ReadEvent,
+  readEvents,
+  readTransitions,
+  type TransitionEvent,
+} from './events-reader.ts'
 export { type HttpAnswer, HttpConnection } from './http-client.ts'
 export { KafkaBroker, KafkaCluster, type KafkaOptions, startKafka } from './kafka.ts'
 export { findKafkaLauncher, kafkaVersion } from './kafka-launcher.ts'

@@ -25,8 +25,8 @@ const LAYERS: Readonly<Record<string, number>> = {
   cli: 3,
   standalone: 4,
 }
-/** geo builds on the domain types; both are L0. */
-const SIDEWAYS = new Set(['geo -> model'])
+/** geo builds on the domain types, both L0; presence asks campaigns, both L1. */
+const SIDEWAYS = new Set(['geo -> model', 'presence -> match'])
 /** Packages that only one lib may bring in. */
 const OWNERS: Readonly<Record<string, string>> = {
   'uWebSockets.js': 'server',

@@ -1,10 +1,11 @@
 // The id of a match: the same for retries, re-batching, either shape, other nodes and replays.
-import { type Batch, BEACON_ID_BYTES, LIMITS, LOCATION } from '@fencepost/model'
+import { type Batch, BEACON_ID_BYTES, EVENT_ID_BYTES, LIMITS, LOCATION, type TransitionKind } from '@fencepost/model'
 import { sipHash128 } from './siphash.ts'
 
 // What is hashed begins with one of these, so that no ref can equal an observation.
 const OF_REF = 1
 const OF_OBSERVATION = 2
+const OF_TRANSITION = 3
 
 /** Longest input (domain and a ref), and the room that the hash pads into. Little-endian like every machine Node runs on. */
 const input = new Uint8Array(Math.ceil((1 + LIMITS.refBytes) / 8) * 8 + 8)
@@ -47,4 +48,32 @@ export function eventId(idKey: Uint32Array, batch: Batch, i: number, out: Uint8A
     }
   }
   sipHash128(idKey, words, length, out, offset)
+}
+
+const KINDS: Readonly<Record<TransitionKind, number>> = { enter: 1, dwell: 2, exit: 3 }
+/** Bytes before the fence's id: domain, kind, visit, dwell. */
+const TRANSITION_HEAD = 14
+
+/**
+ * The 16 byte id of a transition: the same hash of its kind, visit, seconds (of a dwell) and fence. Allocates; transitions are few.
+ */
+export function transitionId(
+  idKey: Uint32Array,
+  kind: TransitionKind,
+  fence: string,
+  visit: number,
+  dwellS: number | null,
+): Uint8Array {
+  const name = Buffer.from(fence, 'utf8')
+  const length = TRANSITION_HEAD + name.length
+  const bytes = new Uint8Array(Math.ceil(length / 8) * 8 + 8)
+  const fields = new DataView(bytes.buffer)
+  bytes[0] = OF_TRANSITION
+  bytes[1] = KINDS[kind]
+  fields.setFloat64(2, visit, true)
+  fields.setUint32(10, dwellS ?? 0, true)
+  bytes.set(name, TRANSITION_HEAD)
+  const id = new Uint8Array(EVENT_ID_BYTES)
+  sipHash128(idKey, new Uint32Array(bytes.buffer), length, id, 0)
+  return id
 }

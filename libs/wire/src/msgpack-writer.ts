@@ -87,7 +87,11 @@ export function writeArray(out: ByteWriter, count: number): void {
   }
 }
 
-/** The head of a map of at most 15 entries: one byte. */
+/** The head of a map: one byte up to 15 entries, else 3. */
 export function writeMap(out: ByteWriter, count: number): void {
-  out.byte(0x80 | count)
+  if (count < 16) out.byte(0x80 | count)
+  else {
+    out.byte(0xde)
+    out.uint16(count)
+  }
 }

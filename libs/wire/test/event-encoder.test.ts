@@ -63,6 +63,8 @@ function indexOf(fences: readonly Fence[]): FenceIndex {
     matchInto: unused,
     matchBeaconInto: unused,
     matchBatchInto: unused,
+    find: unused,
+    distanceM: unused,
     explain: unused,
   }
 }

@@ -11,6 +11,7 @@ import { createFencesInForce } from './fences-in-force.ts'
 import { addKafkaMetrics } from './kafka-sink.ts'
 import { parseSdkKeys } from './keys.ts'
 import { addNodeMetrics } from './node-metrics.ts'
+import type { PresenceSource } from './presence/source.ts'
 import { createServingHalf } from './serving-half.ts'
 
 export interface NodeParts {
@@ -18,6 +19,8 @@ export interface NodeParts {
   readonly logger: Logger
   /** A sink of the main thread, or settings from which every thread that serves makes its own. */
   readonly sink: EventSink | { readonly kafka: NodeConfig & KafkaConfig }
+  /** Where it is kept which fences a device is in; absent = presence is off. */
+  readonly presence?: PresenceSource
   /** Adds the metrics of a sink of the main thread. Threads that publish through it refuse by themselves what it has no room for. */
   readonly addSinkMetrics?: (metrics: Metrics, refusedByThreads: () => number) => void
   readonly rootKey: Uint8Array
@@ -100,6 +103,7 @@ export function createNode(parts: NodeParts): FencepostNode {
   addNodeMetrics(metrics, {
     counts: serving.counts,
     threads: config.threads,
+    presence: parts.presence !== undefined,
     fences: () => fences.index().size,
     fencesLoadedAt: fences.loadedAt,
     sinkHealthy: serving.sinkHealthy,
@@ -117,9 +121,15 @@ export function createNode(parts: NodeParts): FencepostNode {
     },
     stop: (deadlineMs) => adminServer.stop(deadlineMs),
   })
-  const { mainSink } = serving
+  const { mainSink, mainStore } = serving
   if (mainSink !== null)
     lifecycle.add({ name: 'sink', start: () => mainSink.start(), stop: (deadlineMs) => mainSink.stop(deadlineMs) })
+  if (mainStore !== null)
+    lifecycle.add({
+      name: 'presence',
+      start: () => mainStore.start(),
+      stop: (deadlineMs) => mainStore.stop(deadlineMs),
+    })
   lifecycle.add({
     name: 'fences',
     start: async () => {

@@ -180,6 +180,44 @@ export const nodeSettings = {
     default: [],
     help: 'origins of web SDKs, comma separated, or *; none = no CORS headers',
   }),
+  presence: setting.choice({
+    env: 'FENCEPOST_PRESENCE',
+    choices: ['on', 'off'],
+    default: 'on',
+    help: 'off = matches only: nothing is kept of where a device is, and there are no transitions',
+  }),
+  presenceTtlS: setting.int({
+    env: 'FENCEPOST_PRESENCE_TTL_S',
+    default: 86_400,
+    min: 60,
+    max: 100 * 365 * 86_400,
+    unit: 's',
+    help: 'a device that is silent for so long has left; what is kept of it goes after twice as long',
+  }),
+  beaconExitS: setting.int({
+    env: 'FENCEPOST_BEACON_EXIT_S',
+    default: 30,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    help: 'a visit to a beacon region ends so long after its last sighting',
+  }),
+  clockStepS: setting.int({
+    env: 'FENCEPOST_CLOCK_STEP_S',
+    default: 120,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    help: 'a jump of a phone’s clock by more than this means that it was set: what is known by it moves with it',
+  }),
+  presenceCache: setting.int({
+    env: 'FENCEPOST_PRESENCE_CACHE',
+    default: 20_000,
+    min: 1,
+    max: 10_000_000,
+    unit: 'devices',
+    help: 'records of devices kept in memory, about 1 kB each, which saves reading them; at most twice as many for a while',
+  }),
   identityCache: setting.int({
     env: 'FENCEPOST_IDENTITY_CACHE',
     default: 50_000,
@@ -219,6 +257,11 @@ export const kafkaSettings = {
     env: 'FENCEPOST_TOPIC_MATCHES',
     default: 'fencepost.matches',
     help: 'topic of match events',
+  }),
+  topicTransitions: setting.string({
+    env: 'FENCEPOST_TOPIC_TRANSITIONS',
+    default: 'fencepost.transitions',
+    help: 'topic of enter, dwell and exit',
   }),
   kafkaCreateTopics: setting.bool({
     env: 'FENCEPOST_KAFKA_CREATE_TOPICS',
@@ -296,6 +339,23 @@ export const kafkaSettings = {
   kafkaSaslPassword: setting.secret({ env: 'FENCEPOST_KAFKA_SASL_PASSWORD', optional: true, help: 'SASL password' }),
 } as const
 
+/** Where nodes of a cluster keep what they share. */
+export const redisSettings = {
+  redisUrl: setting.secret({
+    env: 'FENCEPOST_REDIS_URL',
+    optional: true,
+    help: 'redis://[user:password@]host:port[/db] or rediss://…, the same for every node: who is inside is kept there',
+  }),
+  redisTimeoutMs: setting.int({
+    env: 'FENCEPOST_REDIS_TIMEOUT_MS',
+    default: 1000,
+    min: 10,
+    max: 30_000,
+    unit: 'ms',
+    help: 'a command that Redis has not answered by then has failed, and its batch is a 503',
+  }),
+} as const
+
 /** services/ingest: a node of a cluster, always with Kafka, keys given so that all nodes share them. */
 export const ingestSettings = {
   ...nodeSettings,
@@ -305,6 +365,7 @@ export const ingestSettings = {
     help: 'host:port,host:port of the brokers to begin with',
   }),
   ...kafkaSettings,
+  ...redisSettings,
   rootKey: setting.secret({
     env: 'FENCEPOST_ROOT_KEY',
     help: 'key of subjects and event ids, the same on every node, never changed; openssl rand -hex 32',
@@ -317,4 +378,5 @@ export const ingestSettings = {
 
 export type NodeConfig = ConfigOf<typeof nodeSettings>
 export type KafkaConfig = ConfigOf<typeof kafkaSettings> & { readonly kafkaBrokers: readonly string[] }
+export type RedisConfig = ConfigOf<typeof redisSettings>
 export type IngestConfig = ConfigOf<typeof ingestSettings>

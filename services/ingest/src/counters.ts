@@ -2,6 +2,7 @@
 //   pings:    decoded = accepted + sum(rejected) + failed + pending
 //   requests: received = answered 200 + sum(refused) + aborted + pending
 import { Histogram, PING_REASON_CODES, REQUEST_REASONS, type RequestReason } from '@fencepost/model'
+import { PresenceCounters } from './presence/counters.ts'
 
 const REQUEST_REASON_NAMES = Object.keys(REQUEST_REASONS) as RequestReason[]
 
@@ -34,6 +35,8 @@ export class Counters {
   readonly admitSeconds = new Histogram()
   /** From publish to durable. */
   readonly publishSeconds = new Histogram()
+
+  readonly presence = new PresenceCounters()
 
   constructor() {
     this.refused = Object.fromEntries(REQUEST_REASON_NAMES.map((reason) => [reason, 0])) as Record<

@@ -1,7 +1,17 @@
 export { answerJson, type Guard } from './admin.ts'
 export { createNode, type FencepostNode, type NodeParts } from './app.ts'
-export { type KafkaConfig, kafkaSettings, type NodeConfig, nodeSettings } from './config.ts'
+export {
+  type KafkaConfig,
+  kafkaSettings,
+  type NodeConfig,
+  nodeSettings,
+  type RedisConfig,
+  redisSettings,
+} from './config.ts'
 export { Counters } from './counters.ts'
 export { type InvalidFences, loadFenceFile } from './fence-file.ts'
 export { readIndexFile, writeIndexFile } from './index-file.ts'
-export { createPipeline, type Outcome, type Pipeline, type PipelineParts } from './pipeline.ts'
+export { createPipeline, type Outcome, type Pipeline, type PipelineMoment, type PipelineParts } from './pipeline.ts'
+export { PresenceCounters } from './presence/counters.ts'
+export { createMoments, type PresenceSource } from './presence/source.ts'
+export { createSubjects, type Moment, type SubjectBatch, type Subjects } from './presence/subjects.ts'

@@ -9,6 +9,12 @@ import type { KafkaConfig, NodeConfig } from './config.ts'
  * @throws Error when a TLS file cannot be read or SASL lacks its user or password
  */
 export function kafkaSinkFrom(config: NodeConfig & KafkaConfig, logger: Logger): KafkaSink {
+  const topic = {
+    partitions: config.kafkaPartitions,
+    replication: config.kafkaReplication,
+    minInsync: config.kafkaMinInsync,
+    retentionMs: config.kafkaRetentionS * 1000,
+  }
   const ssl = tlsFrom(config)
   const sasl = saslFrom(config)
   return createKafkaSink(
@@ -17,13 +23,8 @@ export function kafkaSinkFrom(config: NodeConfig & KafkaConfig, logger: Logger):
       brokers: [...config.kafkaBrokers],
       clientId: config.kafkaClientId,
       topics: {
-        matches: {
-          name: config.topicMatches,
-          partitions: config.kafkaPartitions,
-          replication: config.kafkaReplication,
-          minInsync: config.kafkaMinInsync,
-          retentionMs: config.kafkaRetentionS * 1000,
-        },
+        matches: { ...topic, name: config.topicMatches },
+        transitions: { ...topic, name: config.topicTransitions },
       },
       createTopics: config.kafkaCreateTopics,
       lingerMs: config.kafkaLingerMs,

@@ -4,6 +4,7 @@ import { configFromCommandLine, createLogger, runUntilSignal } from '@fencepost/
 import { createNode } from './app.ts'
 import { ingestSettings } from './config.ts'
 import { loadFenceFile } from './fence-file.ts'
+import { presenceOf } from './presence/source.ts'
 
 const config = configFromCommandLine(ingestSettings, {
   usage: 'node services/ingest/dist/main.js [--help] [--print-config]',
@@ -16,6 +17,7 @@ try {
     config,
     logger,
     sink: { kafka: config },
+    ...presenceOf(config),
     rootKey: parseKey('FENCEPOST_ROOT_KEY', config.rootKey),
     pseudonymKey: parseKey('FENCEPOST_PSEUDONYM_KEY', config.pseudonymKey),
     loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger, { indexPath: config.indexFile }),

@@ -1,12 +1,15 @@
 // What the node shows at /metrics. Names are an API: a rename goes into the changelog.
 import { PING_REASON_CODES } from '@fencepost/model'
 import type { Metrics } from '@fencepost/runtime'
+import type { PresenceCounters } from './presence/counters.ts'
 import type { ServingCounts } from './serving-counts.ts'
 
 /** What is measured beside the counters. */
 export interface Measured {
   readonly counts: ServingCounts
   readonly threads: number
+  /** Is presence on? */
+  readonly presence: boolean
   readonly fences: () => number
   readonly fencesLoadedAt: () => number
   readonly sinkHealthy: () => boolean
@@ -15,6 +18,7 @@ export interface Measured {
 export function addNodeMetrics(metrics: Metrics, measured: Measured): void {
   const { counts } = measured
   const { counters, http } = counts
+  if (measured.presence) addPresenceMetrics(metrics, counters.presence)
   metrics.counter('fencepost_requests_total', 'POST /v1/pings requests', () => counters.requests)
   metrics.counter('fencepost_requests_answered_total', 'requests answered 200', () => counters.answered)
   metrics.counter('fencepost_requests_aborted_total', 'requests whose client left first', () => counters.aborted)
@@ -65,4 +69,36 @@ export function addNodeMetrics(metrics: Metrics, measured: Measured): void {
     counters.admitSeconds,
   )
   metrics.histogram('fencepost_publish_seconds', 'from publish to durable', counters.publishSeconds)
+}
+
+function addPresenceMetrics(metrics: Metrics, presence: PresenceCounters): void {
+  metrics.counterByLabel('fencepost_transitions_total', 'transitions decided, by kind', 'kind', () =>
+    Object.entries(presence.transitions),
+  )
+  metrics.counter(
+    'fencepost_presence_late_total',
+    'pings that moved no presence: late, repeated, or not the first location of their instant',
+    () => presence.late,
+  )
+  metrics.counter(
+    'fencepost_presence_crowded_total',
+    'visits not opened because the device has 1,024 open',
+    () => presence.crowded,
+  )
+  metrics.counterByLabel('fencepost_presence_store_total', 'operations on records, by kind', 'operation', () => [
+    ['read', presence.reads],
+    ['write', presence.writes],
+    ['conflict', presence.conflicts],
+  ])
+  metrics.counter(
+    'fencepost_presence_repeated_total',
+    'times that transitions left unpublished by somebody were published',
+    () => presence.repeated,
+  )
+  metrics.counter('fencepost_presence_swept_total', 'transitions made by the sweep', () => presence.swept)
+  metrics.counter(
+    'fencepost_presence_sweeps_failed_total',
+    'sweeps of a due-list that failed',
+    () => presence.sweepsFailed,
+  )
 }

@@ -9,15 +9,25 @@ import {
   type RecordBatch,
   type RequestReason,
   SinkError,
+  StoreError,
 } from '@fencepost/model'
 import { applyConsent, type Identities } from '@fencepost/policy'
 import { type Decoder, type Encoding, type EventEncoder, encodeAnswer } from '@fencepost/wire'
 import type { Counters } from './counters.ts'
+import { observationsOf } from './presence/observations.ts'
+import type { Moment, SubjectBatch, Subjects } from './presence/subjects.ts'
+
+/** The index in force, and the campaigns and the place in the feed that go with it. */
+export interface PipelineMoment extends Moment {
+  readonly index: FenceIndex
+}
 
 export interface PipelineParts {
   readonly decoder: Decoder
-  /** The index in force; asked once a batch, so that a batch sees one moment of the fences. */
-  readonly index: () => FenceIndex
+  /** The fences in force; asked once a batch, so that a batch sees one moment of them. */
+  readonly moment: () => PipelineMoment
+  /** Presence; null = matches only. */
+  readonly subjects: Subjects | null
   readonly hits: BatchHits
   readonly identities: Identities
   readonly encoder: EventEncoder
@@ -37,9 +47,12 @@ export interface Pipeline {
   take(body: Uint8Array, encoding: Encoding, tenant: string): Outcome | Promise<Outcome>
 }
 
-/** A batch that has passed the door and has events to publish. */
+/** A batch that has passed the door and has something to be made durable. */
 interface Admitted {
-  readonly records: RecordBatch
+  /** Its matches, or null: it has none, but presence is to know of it. */
+  readonly records: RecordBatch | null
+  readonly subject: SubjectBatch | null
+  readonly moment: Moment
   readonly answer: Uint8Array
   readonly accepted: number
   readonly matched: number
@@ -51,7 +64,7 @@ interface Admitted {
 const TIMED_MASK = 15
 
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { decoder, hits, identities, encoder, sink, counters, clock } = parts
+  const { decoder, hits, identities, encoder, sink, subjects, counters, clock } = parts
   const { batch } = decoder
   const { columns } = batch
   let batches = 0
@@ -73,20 +86,30 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
     if (applyConsent(batch) !== null) return settle(encoding, now, 0) // nothing of them is matched, kept or told
 
-    const index = parts.index()
+    const moment = parts.moment()
+    const { index } = moment
     index.matchBatchInto(tenant, columns, hits)
-    if (hits.matched === 0) return settle(encoding, now, 0)
+    if (hits.matched === 0 && subjects === null) return settle(encoding, now, 0)
 
-    const { pseudonym, idKey } = identities.of(tenant, batch.text, batch.deviceStart, batch.deviceLength)
+    const identity = identities.of(tenant, batch.text, batch.deviceStart, batch.deviceLength)
+    const { pseudonym, idKey } = identity
     const records = encoder.encodeMatches({ batch, hits, index, tenant, pseudonym, idKey, receivedMs: now })
-    if (records === null) return settle(encoding, now, 0) // every hit was an event_too_large
-
     const accepted = acceptedPings()
+    // Nothing to tell: every hit was an event_too_large, or no ping is left that could move presence.
+    if (records === null && (subjects === null || accepted === 0)) return settle(encoding, now, 0)
+
+    const matched = records?.count ?? 0
+    const observations = subjects === null ? [] : observationsOf(batch, hits, index, tenant)
     return {
       records,
-      answer: encodeAnswer(encoding, columns, now, accepted, records.count).slice(), // the next batch overwrites it
+      subject:
+        subjects === null
+          ? null
+          : { received: now, sent: batch.sent, observations, tenant, identity, matches: records },
+      moment,
+      answer: encodeAnswer(encoding, columns, now, accepted, matched).slice(), // the next batch overwrites it
       accepted,
-      matched: records.count,
+      matched,
       reasons: accepted === columns.count ? null : columns.reason.slice(0, columns.count),
     }
   }
@@ -103,7 +126,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const began = performance.now()
     counters.pending += pings
     try {
-      await sink.publish(admitted.records)
+      const refused = await makeDurable(admitted)
+      if (refused !== null) {
+        counters.decoded += pings
+        counters.failed += pings
+        return refused
+      }
       count(pings, admitted.accepted, admitted.matched, admitted.reasons)
       return admitted.answer
     } catch (error) {
@@ -114,6 +142,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       counters.pending -= pings
       counters.publishSeconds.observe((performance.now() - began) / 1000)
     }
+  }
+
+  /** Decides presence and publishes what came of it with the matches; or only the matches. */
+  function makeDurable({ records, subject, moment }: Admitted): Promise<null | RequestReason> {
+    if (subjects !== null && subject !== null) return subjects.take(subject, moment)
+    return sink.publish(records as RecordBatch).then(() => null)
   }
 
   function acceptedPings(): number {
@@ -135,6 +169,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 }
 
 function refusalOf(error: unknown): RequestReason {
+  if (error instanceof StoreError) return error.code === 'stopped' ? 'stopping' : 'store_unavailable'
   if (!(error instanceof SinkError)) return 'internal'
   if (error.code === 'full') return 'overloaded'
   return error.code === 'stopped' ? 'stopping' : 'sink_unavailable'

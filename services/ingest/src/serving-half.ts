@@ -1,10 +1,11 @@
 // Where a node serves: in the main thread, which then has no other, or in several threads of its own. The rest of the node cannot
 // tell the difference.
-import type { Clock, EventSink, Logger } from '@fencepost/model'
+import type { Clock, EventSink, Logger, PresenceStore } from '@fencepost/model'
 import type { Metrics } from '@fencepost/runtime'
 import type { NodeParts, Stage } from './app.ts'
 import type { FencesInForce } from './fences-in-force.ts'
 import { kafkaSinkFrom } from './kafka-sink.ts'
+import { presenceStoreFrom } from './presence/source.ts'
 import { createServing } from './serving.ts'
 import type { ServingCounts } from './serving-counts.ts'
 import { createFencePublisher } from './threads/fence-swap.ts'
@@ -17,6 +18,8 @@ export interface ServingHalf {
   stop(deadlineMs: number): Promise<void>
   /** The sink of the main thread, for the node to start and stop; null where every thread has its own. */
   readonly mainSink: EventSink | null
+  /** The store of presence of the main thread, likewise. */
+  readonly mainStore: PresenceStore | null
   /** Everything counted; as new as the last `refresh`. */
   readonly counts: ServingCounts
   refresh(): Promise<void>
@@ -30,7 +33,8 @@ export interface ServingHalf {
   refusedFull(): number
 }
 
-export interface ServingHalfParts extends Pick<NodeParts, 'config' | 'sink' | 'rootKey' | 'pseudonymKey' | 'clock'> {
+export interface ServingHalfParts
+  extends Pick<NodeParts, 'config' | 'sink' | 'presence' | 'rootKey' | 'pseudonymKey' | 'clock'> {
   readonly logger: Logger
   readonly fences: FencesInForce
   readonly stage: () => Stage
@@ -41,20 +45,29 @@ export function createServingHalf(parts: ServingHalfParts): ServingHalf {
 }
 
 function inThisThread(parts: ServingHalfParts): ServingHalf {
-  const { fences, stage, clock = Date.now as Clock } = parts
+  const { fences, stage, presence, clock = Date.now as Clock } = parts
   const kafka = 'kafka' in parts.sink ? kafkaSinkFrom(parts.sink.kafka, parts.logger) : null
   const sink = kafka ?? (parts.sink as EventSink)
-  const { server, counters, bodyMemoryBytes } = createServing({
+  const store = presence === undefined ? null : presenceStoreFrom(presence, parts.logger)
+  const { server, counters, sweeper, bodyMemoryBytes } = createServing({
     ...parts,
+    presence: store === null ? null : { store, sweeps: true },
     sink,
     clock,
     index: fences.index,
     closed: () => (stage() === 'starting' ? 'not_ready' : stage() === 'stopping' ? 'stopping' : null),
   })
   return {
-    start: () => server.start(),
-    stop: (deadlineMs) => server.stop(deadlineMs),
+    async start() {
+      const listening = await server.start()
+      sweeper?.start()
+      return listening
+    },
+    async stop(deadlineMs) {
+      await Promise.all([server.stop(deadlineMs), sweeper?.stop()])
+    },
     mainSink: sink,
+    mainStore: store,
     counts: {
       counters,
       http: server.counters,
@@ -64,23 +77,25 @@ function inThisThread(parts: ServingHalfParts): ServingHalf {
       },
     },
     refresh: async () => {},
-    ready: () => sink.healthy(),
+    ready: () => sink.healthy() && store?.healthy() !== false,
     sinkHealthy: () => sink.healthy(),
-    detail: () => ({}),
+    detail: () => (store === null ? {} : { presence: store.healthy() ? 'connected' : 'not connected' }),
     addMetrics() {},
     refusedFull: () => 0,
   }
 }
 
 function inOtherThreads(parts: ServingHalfParts): ServingHalf {
-  const { config, logger, sink, fences } = parts
+  const { config, logger, sink, fences, presence } = parts
   const mainSink = 'kafka' in sink ? null : sink
+  const mainStore = presence !== undefined && 'store' in presence ? presence.store : null
   const publisher = createFencePublisher(fences.packed())
   fences.onChange(publisher.publish)
   const threads = createServingThreads({
     config,
     logger,
     sink,
+    ...(presence === undefined ? {} : { presence }),
     // Of their own: a view may lie in a pool with bytes of others, all of which would be cloned.
     rootKey: Uint8Array.from(parts.rootKey),
     pseudonymKey: Uint8Array.from(parts.pseudonymKey),
@@ -91,17 +106,26 @@ function inOtherThreads(parts: ServingHalfParts): ServingHalf {
     mainSink === null
       ? serving().length > 0 && serving().every(({ sink: own }) => own === 'connected')
       : mainSink.healthy()
+  const storeHealthy = (): boolean =>
+    presence === undefined || (mainStore === null ? serving().some(({ store }) => store) : mainStore.healthy())
   return {
     start: threads.start,
     stop: threads.stop,
     mainSink,
+    mainStore,
     counts: threads.counts,
     refresh: threads.refresh,
     // A thread that is being replaced has no port: the kernel gives its clients to the others. One that hangs still has.
     ready: () =>
-      sinkHealthy() && serving().length > 0 && threads.states().every(({ state }) => state !== 'not answering'),
+      sinkHealthy() &&
+      storeHealthy() &&
+      serving().length > 0 &&
+      threads.states().every(({ state }) => state !== 'not answering'),
     sinkHealthy,
-    detail: () => ({ threads: threads.states().map(({ thread, state, sink }) => ({ thread, state, sink })) }),
+    detail: () => ({
+      ...(presence === undefined ? {} : { presence: storeHealthy() ? 'connected' : 'not connected' }),
+      threads: threads.states().map(({ thread, state, sink }) => ({ thread, state, sink })),
+    }),
     addMetrics(metrics) {
       const byThread = (read: (state: ThreadState) => number) => (): [string, number][] =>
         threads.states().map((state) => [String(state.thread), read(state)])

@@ -1,5 +1,12 @@
 // The half of a node that serves: decoder, pipeline, door, public port. Composed in the main thread, or in each of several.
-import { BatchHits, type Clock, type EventSink, type FenceIndex, type Logger } from '@fencepost/model'
+import {
+  BatchHits,
+  type Clock,
+  type EventSink,
+  type FenceIndex,
+  type Logger,
+  type PresenceStore,
+} from '@fencepost/model'
 import { createIdentities } from '@fencepost/policy'
 import { createBodyBudget, createCors, createHttpServer, type HttpServer } from '@fencepost/server'
 import { createDecoder, createEventEncoder } from '@fencepost/wire'
@@ -8,6 +15,8 @@ import { Counters } from './counters.ts'
 import { createDoor, type DoorParts } from './door.ts'
 import { parseSdkKeys } from './keys.ts'
 import { createPipeline } from './pipeline.ts'
+import { createMoments, createPresence } from './presence/source.ts'
+import type { Sweeper } from './presence/sweeper.ts'
 import { createRateLimit } from './rate-limit.ts'
 
 export interface ServingParts {
@@ -16,6 +25,8 @@ export interface ServingParts {
   readonly sink: EventSink
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
+  /** Presence, where it is on: its store, and whether this half goes round the due-lists too. */
+  readonly presence: { readonly store: PresenceStore; readonly sweeps: boolean } | null
   /** The index in force; asked once a batch. */
   readonly index: () => FenceIndex
   readonly closed: DoorParts['closed']
@@ -29,6 +40,8 @@ export interface Serving {
   /** Not listening yet. */
   readonly server: HttpServer
   readonly counters: Counters
+  /** To be started and stopped with the server; null where another half sweeps. */
+  readonly sweeper: Sweeper | null
   /** Memory promised to bodies that are being received. */
   bodyMemoryBytes(): number
 }
@@ -40,19 +53,35 @@ const MAX_BATCH_EVENT_BYTES = 16 * 1024 * 1024
 export function createServing(parts: ServingParts): Serving {
   const { config, logger, sink, clock } = parts
   const counters = new Counters()
+  const identities = createIdentities({
+    rootKey: parts.rootKey,
+    pseudonymKey: parts.pseudonymKey,
+    cacheSize: config.identityCache,
+  })
+  const moment = createMoments(parts.index)
+  const presence =
+    parts.presence === null
+      ? null
+      : createPresence({
+          config,
+          logger,
+          sink,
+          clock,
+          identities,
+          moment,
+          store: parts.presence.store,
+          counters: counters.presence,
+        })
   const pipeline = createPipeline({
     decoder: createDecoder({
       maxPings: config.maxBatch,
       maxAgeMs: config.maxPingAgeS * 1000,
       maxFutureMs: config.maxPingFutureS * 1000,
     }),
-    index: parts.index,
+    moment,
+    subjects: presence?.subjects ?? null,
     hits: new BatchHits(config.maxBatch),
-    identities: createIdentities({
-      rootKey: parts.rootKey,
-      pseudonymKey: parts.pseudonymKey,
-      cacheSize: config.identityCache,
-    }),
+    identities,
     encoder: createEventEncoder({
       coordinates: config.eventCoordinates,
       contentType: config.eventFormat === 'json' ? 'application/json' : 'application/msgpack',
@@ -96,5 +125,6 @@ export function createServing(parts: ServingParts): Serving {
   })
   server.route('post', '/v1/pings', onPings)
   if (cors !== null) server.route('options', '/v1/pings', (exchange) => cors.preflight(exchange))
-  return { server, counters, bodyMemoryBytes: () => budget.reserved }
+  const sweeper = parts.presence?.sweeps === true ? (presence?.sweeper ?? null) : null
+  return { server, counters, sweeper, bodyMemoryBytes: () => budget.reserved }
 }

@@ -155,6 +155,7 @@ needs('kafka-cluster', 'a node whose broker fails', () => {
         FENCEPOST_ROOT_KEY: '01'.repeat(32),
         FENCEPOST_PSEUDONYM_KEY: '02'.repeat(32),
         FENCEPOST_KAFKA_BROKERS: broker.address,
+        FENCEPOST_PRESENCE: 'off',
         FENCEPOST_KAFKA_REPLICATION: '1',
         FENCEPOST_KAFKA_PARTITIONS: '4',
         FENCEPOST_KAFKA_REQUEST_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS),

@@ -5,6 +5,7 @@ import { createIdentities } from '@fencepost/policy'
 import { createDecoder, createEventEncoder } from '@fencepost/wire'
 import { Counters } from '../src/counters.ts'
 import { createPipeline, type Pipeline } from '../src/pipeline.ts'
+import { createMoments } from '../src/presence/source.ts'
 
 export const NOW = Date.UTC(2026, 2, 15, 12)
 
@@ -71,7 +72,8 @@ export function kit(fences: readonly Fence[], { maxEventBytes = 65_536 } = {}): 
   const index = createFenceIndex(fences)
   const pipeline = createPipeline({
     decoder: createDecoder({ maxPings: 1000, maxAgeMs: 72 * 3600_000, maxFutureMs: 300_000 }),
-    index: () => index,
+    moment: createMoments(() => index),
+    subjects: null,
     hits: new BatchHits(1000),
     identities: createIdentities({ rootKey: Buffer.alloc(32, 1), pseudonymKey: Buffer.alloc(32, 2) }),
     encoder: createEventEncoder({

@@ -1,6 +1,6 @@
 // The whole of Fencepost in one process: an ingest node on the journal (or on Kafka), keys and events in a data folder.
-import { createJournal, type Journal, openDataFolder } from '@fencepost/embedded'
-import { createNode, type FencepostNode, type KafkaConfig, loadFenceFile } from '@fencepost/ingest'
+import { createJournal, createLmdbPresenceStore, type Journal, openDataFolder } from '@fencepost/embedded'
+import { createNode, type FencepostNode, type KafkaConfig, loadFenceFile, type PresenceSource } from '@fencepost/ingest'
 import type { Logger } from '@fencepost/model'
 import { parseKey } from '@fencepost/policy'
 import type { Metrics } from '@fencepost/runtime'
@@ -18,8 +18,15 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
   const folder = openDataFolder(config.dataDir)
   const secret = (name: string, file: string, given: string | undefined): Uint8Array =>
     given === undefined ? folder.loadOrCreateKey(file, KEY_BYTES) : parseKey(name, given)
+  const presence: PresenceSource | null =
+    config.presence === 'off'
+      ? null
+      : config.redisUrl === undefined
+        ? { store: createLmdbPresenceStore({ dir: folder.at('presence') }, { logger }) }
+        : { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } }
   const shared = {
     config,
+    ...(presence === null ? {} : { presence }),
     logger,
     rootKey: secret('FENCEPOST_ROOT_KEY', 'root', config.rootKey),
     pseudonymKey: secret('FENCEPOST_PSEUDONYM_KEY', 'pseudonym', config.pseudonymKey),
@@ -49,7 +56,13 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
       admin.route(
         'get',
         '/v1/events',
-        guard(createEventsRoute({ journal, names: { matches: config.topicMatches }, logger })),
+        guard(
+          createEventsRoute({
+            journal,
+            names: { matches: config.topicMatches, transitions: config.topicTransitions },
+            logger,
+          }),
+        ),
       ),
   })
 }

@@ -1,5 +1,5 @@
 // The node's settings, and what the embedded parts add: where the data lies and how long the journal keeps it.
-import { kafkaSettings, nodeSettings } from '@fencepost/ingest'
+import { kafkaSettings, nodeSettings, redisSettings } from '@fencepost/ingest'
 import { type ConfigOf, setting } from '@fencepost/runtime'
 
 export const standaloneSettings = {
@@ -37,6 +37,7 @@ export const standaloneSettings = {
     help: 'host:port,host:port of the brokers to begin with; needed with FENCEPOST_SINK=kafka',
   }),
   ...kafkaSettings,
+  ...redisSettings,
   rootKey: setting.secret({
     env: 'FENCEPOST_ROOT_KEY',
     optional: true,

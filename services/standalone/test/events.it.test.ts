@@ -58,7 +58,7 @@ async function serveJournal(
       },
       onAppend: (listener) => journal.onAppend(listener),
     },
-    names: { matches: 'fencepost.matches' },
+    names: { matches: 'fencepost.matches', transitions: 'fencepost.transitions' },
     logger: silentLogger,
     heartbeatMs: options.heartbeatMs ?? 60_000,
   })
@@ -220,10 +220,10 @@ describe('GET /v1/events', () => {
     expect(seen).toEqual(upTo(0, 2500))
   })
 
-  it.each([...TOPICS, 'fencepost.matches'])('knows the topic %s', async (topic) => {
+  it.each([...TOPICS, 'fencepost.matches', 'fencepost.transitions'])('knows the topic %s', async (topic) => {
     const { journal, port } = await serveJournal()
     await append(journal, 1)
-    expect((await read(port, `?topic=${topic}`)).lines).toHaveLength(1)
+    expect((await read(port, `?topic=${topic}`)).lines).toHaveLength(topic.endsWith('matches') ? 1 : 0)
   })
 
   it.each([
@@ -237,7 +237,7 @@ describe('GET /v1/events', () => {
     '?after=-1',
     '?after=1.5',
     '?after=9999999999999999',
-    '?topic=transitions',
+    '?topic=transition',
     '?topic=nothing',
     '?topic=',
     '?follow=perhaps',

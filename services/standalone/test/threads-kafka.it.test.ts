@@ -40,6 +40,8 @@ needs('kafka', 'two threads with FENCEPOST_SINK=kafka', (bootstrap) => {
         FENCEPOST_KAFKA_REPLICATION: '1',
         FENCEPOST_KAFKA_PARTITIONS: '3',
         FENCEPOST_TOPIC_MATCHES: name,
+        // So that what is counted is what is read.
+        FENCEPOST_PRESENCE: 'off',
       }),
     })
     const { port, adminPort } = await service.listening()

@@ -108,7 +108,9 @@ describe('two threads', () => {
     expect(of('http_connections')).toBe(connections.length + 1)
     expect(of('request_seconds_count')).toBe(connections.length + 1)
     expect(of('publish_seconds_count')).toBe(connections.length)
-    expect(of('journal_records_total')).toBe(connections.length)
+    // A match each, and the device's one enter for each of the two fences of it.
+    expect(of('journal_records_total')).toBe(connections.length + (of('transitions_total{kind="enter"}') as number))
+    expect(of('transitions_total{kind="enter"}')).toBe(2)
     for (const connection of [stranger, ...connections]) connection.close()
   })
 

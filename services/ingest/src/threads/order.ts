@@ -3,6 +3,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { PackedFences } from '@fencepost/match'
 import type { Logger } from '@fencepost/model'
+import type { RedisOptions } from '@fencepost/redis'
 import type { KafkaConfig, NodeConfig } from '../config.ts'
 import type { SinkRoomLimits } from './sink-room.ts'
 
@@ -22,6 +23,11 @@ export type ThreadSink =
       readonly limits: SinkRoomLimits
     }
 
+/** How a thread reaches the store of presence: by itself, or through the main thread. */
+export type ThreadStore =
+  | { readonly kind: 'redis'; readonly options: RedisOptions }
+  | { readonly kind: 'proxy'; readonly port: MessagePort }
+
 /** All that a serving thread is made from. */
 export interface ThreadOrder {
   /** 1..threads */
@@ -33,6 +39,8 @@ export interface ThreadOrder {
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
   readonly sink: ThreadSink
+  /** Null = presence is off. */
+  readonly store: ThreadStore | null
   /** The fences in force when the thread was made; later ones come by `fencePort`. */
   readonly fences: FenceEdition
   readonly fencePort: MessagePort
@@ -58,7 +66,13 @@ export type FromThread =
   /** It could not get as far; the thread ends. */
   | { readonly kind: 'refused'; readonly error: string }
   /** Every number of `valuesOf`; `ask` as it was asked, or 0: unasked, a sign of life. */
-  | { readonly kind: 'counts'; readonly ask: number; readonly values: Float64Array; readonly sinkHealthy: boolean }
+  | {
+      readonly kind: 'counts'
+      readonly ask: number
+      readonly values: Float64Array
+      readonly sinkHealthy: boolean
+      readonly storeHealthy: boolean
+    }
   | {
       readonly kind: 'log'
       readonly level: keyof Logger

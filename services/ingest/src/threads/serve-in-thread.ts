@@ -2,7 +2,8 @@
 // thread that ends with a socket open: the port is closed first, then the thread.
 import type { MessagePort } from 'node:worker_threads'
 import type { KafkaSink } from '@fencepost/kafka'
-import type { EventSink, Logger } from '@fencepost/model'
+import type { EventSink, Logger, PresenceStore } from '@fencepost/model'
+import { createRedisPresenceStore } from '@fencepost/redis'
 import { createLifecycle } from '@fencepost/runtime'
 import type { SharedPort } from '@fencepost/server'
 import { kafkaSinkFrom } from '../kafka-sink.ts'
@@ -12,6 +13,7 @@ import { createFenceReader } from './fence-swap.ts'
 import type { FromThread, ThreadOrder, ToThread } from './order.ts'
 import { createSinkProxy } from './sink-proxy.ts'
 import { createSinkRoom } from './sink-room.ts'
+import { createStoreProxy } from './store-proxy.ts'
 
 /** How often a thread tells its counts unasked: its sign of life, and what is known of it should it end without a word. */
 const SIGN_OF_LIFE_MS = 1000
@@ -22,6 +24,7 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
   const say = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
   const logger = loggerTo(say)
   const { sink, kafka } = sinkOf(order, logger)
+  const store = storeOf(order, logger)
   const fences = createFenceReader({ first: order.fences, port: order.fencePort, epoch: order.epoch })
   const open = new Int32Array(order.open)
   let stage: 'starting' | 'serving' | 'stopping' = 'starting'
@@ -32,6 +35,8 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
     config,
     logger,
     sink,
+    // One thread goes round for all of them.
+    presence: store === null ? null : { store, sweeps: thread === 1 },
     rootKey: order.rootKey,
     pseudonymKey: order.pseudonymKey,
     index: fences.index,
@@ -40,14 +45,15 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
     maxOpenBodies: order.maxOpenBodies,
     maxConnections: order.maxConnections,
   })
-  const { server, counters } = serving
+  const { server, counters, sweeper } = serving
 
   const counts: ServingCounts = { counters, http: server.counters, kafka: kafka?.counters ?? null, bodyMemoryBytes: 0 }
 
   function count(ask = 0): void {
     counts.bodyMemoryBytes = serving.bodyMemoryBytes()
     const values = valuesOf(counts)
-    say({ kind: 'counts', ask, values, sinkHealthy: sink.healthy() }, [values.buffer as ArrayBuffer])
+    const storeHealthy = store?.healthy() !== false
+    say({ kind: 'counts', ask, values, sinkHealthy: sink.healthy(), storeHealthy }, [values.buffer as ArrayBuffer])
   }
   const signOfLife = setInterval(() => count(), SIGN_OF_LIFE_MS)
 
@@ -80,13 +86,18 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
   let listening = 0
   const lifecycle = createLifecycle(logger)
   lifecycle.add({ name: 'sink', start: () => sink.start(), stop: (deadlineMs) => sink.stop(deadlineMs) })
+  if (store !== null)
+    lifecycle.add({ name: 'presence', start: () => store.start(), stop: (deadlineMs) => store.stop(deadlineMs) })
   lifecycle.add({
     name: 'public port',
     start: async () => {
       say({ kind: 'ready' })
       listening = (await server.start(await toldToListen)).port
+      sweeper?.start()
     },
-    stop: (deadlineMs) => server.stop(deadlineMs),
+    stop: async (deadlineMs) => {
+      await Promise.all([server.stop(deadlineMs), sweeper?.stop()])
+    },
   })
 
   async function start(): Promise<void> {
@@ -122,6 +133,11 @@ function sinkOf({ thread, sink }: ThreadOrder, logger: Logger): { sink: EventSin
     return { sink: createSinkProxy(thread, sink.port, createSinkRoom(sink.limits, sink.room)), kafka: null }
   const kafka = kafkaSinkFrom(sink.config, logger)
   return { sink: kafka, kafka }
+}
+
+function storeOf({ store }: ThreadOrder, logger: Logger): PresenceStore | null {
+  if (store === null) return null
+  return store.kind === 'proxy' ? createStoreProxy(store.port) : createRedisPresenceStore(store.options, { logger })
 }
 
 /** A logger whose lines the main thread writes, so that there is one writer. */

@@ -2,12 +2,14 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { EventSink, Logger } from '@fencepost/model'
 import type { KafkaConfig, NodeConfig } from '../config.ts'
+import type { PresenceSource } from '../presence/source.ts'
 import { createServingCounts, type ServingCounts, settleEnded, sumInto } from '../serving-counts.ts'
 import type { FencePublisher } from './fence-swap.ts'
-import type { ThreadOrder, ThreadSink } from './order.ts'
+import type { ThreadOrder, ThreadSink, ThreadStore } from './order.ts'
 import { shareOf } from './shares.ts'
 import { createSinkHost } from './sink-host.ts'
 import type { SinkRoomLimits } from './sink-room.ts'
+import { attachStore } from './store-host.ts'
 import { type ThreadEnd, ThreadRun } from './thread-run.ts'
 
 export interface ServingThreadsParts {
@@ -15,6 +17,8 @@ export interface ServingThreadsParts {
   readonly logger: Logger
   /** One sink for all, which lives in the main thread, or settings from which each thread makes its own. */
   readonly sink: EventSink | { readonly kafka: NodeConfig & KafkaConfig }
+  /** Absent = presence is off. */
+  readonly presence?: PresenceSource
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
   readonly fences: FencePublisher
@@ -24,6 +28,8 @@ export interface ThreadState {
   readonly thread: number
   readonly state: 'starting' | 'serving' | 'not answering' | 'to be replaced' | 'stopped'
   readonly sink: 'connected' | 'not connected'
+  /** Does it reach the store of presence? */
+  readonly store: boolean
   readonly connections: number
 }
 
@@ -86,6 +92,7 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
     const { thread } = seat
     const fenceChannel = new MessageChannel()
     const { sink, ports, detach } = sinkFor(thread)
+    const store = storeFor()
     fences.add(fenceChannel.port1)
     const order: ThreadOrder = {
       ...share,
@@ -93,19 +100,21 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
       rootKey: parts.rootKey,
       pseudonymKey: parts.pseudonymKey,
       sink,
+      store: store.store,
       fences: fences.current,
       fencePort: fenceChannel.port2,
       epoch: fences.epoch,
       open: open.buffer as SharedArrayBuffer,
     }
     Atomics.store(open, thread - 1, 1)
-    const run = new ThreadRun(order, [fenceChannel.port2, ...ports], logger)
+    const run = new ThreadRun(order, [fenceChannel.port2, ...ports, ...store.ports], logger)
     seat.run = run
     seat.quietLooks = 0
     seat.letGo = () => {
       fences.remove(fenceChannel.port1)
       fenceChannel.port1.close()
       detach()
+      store.detach()
     }
     void run.ended.then((end) => ended(seat, run, end))
     return run
@@ -122,6 +131,15 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
     const { detach } = host.attach(thread, port1)
     const sink: ThreadSink = { kind: 'proxy', port: port2, room: host.room.memory, limits: roomOf(config) }
     return { sink, ports: [port2], detach }
+  }
+
+  function storeFor(): { store: ThreadStore | null; ports: MessageChannel['port2'][]; detach: () => void } {
+    const { presence } = parts
+    if (presence === undefined) return { store: null, ports: [], detach: () => {} }
+    if ('redis' in presence) return { store: { kind: 'redis', options: presence.redis }, ports: [], detach: () => {} }
+    const { port1, port2 } = new MessageChannel()
+    const { detach } = attachStore(presence.store, port1)
+    return { store: { kind: 'proxy', port: port2 }, ports: [port2], detach }
   }
 
   /** Whatever way a thread ended: nothing of it stays behind but its counts, and another one takes its place. */
@@ -229,6 +247,7 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
                 ? 'serving'
                 : 'starting',
         sink: run?.sinkHealthy === true ? 'connected' : 'not connected',
+        store: run?.storeHealthy === true,
         connections: run?.counts.http.connections ?? 0,
       })),
     replaced: () => replaced,

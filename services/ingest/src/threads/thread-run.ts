@@ -35,6 +35,7 @@ export class ThreadRun {
   readonly ended: Promise<ThreadEnd>
   state: 'starting' | 'serving' | 'ended' = 'starting'
   sinkHealthy = false
+  storeHealthy = false
   /** Has it said anything since this was last set to false? */
   heard = true
   readonly #worker: Worker
@@ -115,6 +116,7 @@ export class ThreadRun {
       case 'counts':
         setValues(this.counts, message.values)
         this.sinkHealthy = message.sinkHealthy
+        this.storeHealthy = message.storeHealthy
         this.#asked.get(message.ask)?.()
         return
       case 'log':

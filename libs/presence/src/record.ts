@@ -1,0 +1,122 @@
+// A device's record as bytes: one msgpack array, so that a store need not know what is in it. Never change a place; add a format.
+import type { CapCount, VisitCampaigns } from '@fencepost/match/eligibility'
+import { type ContentType, type RecordBatch, TOPICS } from '@fencepost/model'
+import { Packr } from 'msgpackr'
+import type { PresenceState, Visit } from './state.ts'
+
+/** How far a node had followed the feed. */
+export interface FeedPlace {
+  readonly epoch: string
+  readonly seq: number
+}
+
+/** What a store keeps of a device. */
+export interface DeviceRecord {
+  readonly tenant: string
+  /** Of the node that wrote it: one that is behind does not decide. */
+  readonly feed: FeedPlace
+  readonly state: PresenceState
+  /** Transitions that are decided and perhaps not published. */
+  readonly pending: RecordBatch | null
+}
+
+const FORMAT = 1
+
+const packr = new Packr({ useRecords: false, int64AsType: 'number' })
+
+export function encodeRecord({ tenant, feed, state, pending }: DeviceRecord): Uint8Array {
+  const { last, lastAt, received, skew, lastVisit, visits, caps } = state
+  const bytes = packr.pack([
+    FORMAT,
+    tenant,
+    feed.epoch,
+    feed.seq,
+    [last, lastAt, received, skew, lastVisit],
+    visits.map(packVisit),
+    caps.map(({ campaign, windowS, forgotten, times, tags }) => [campaign, windowS, forgotten, times, tags]),
+    pending === null ? null : packBatch(pending),
+  ])
+  return Uint8Array.from(bytes) // the packer's own buffer is reused
+}
+
+/**
+ * Reads back what `encodeRecord` wrote.
+ *
+ * @throws RangeError for bytes that are none of its making, whatever they are
+ */
+export function decodeRecord(bytes: Uint8Array): DeviceRecord {
+  try {
+    const [format, tenant, epoch, seq, numbers, visits, caps, pending] = packr.unpack(bytes) as PackedRecord
+    if (format !== FORMAT) throw new RangeError(`format ${String(format)}`)
+    const [last, lastAt, received, skew, lastVisit] = numbers
+    return {
+      tenant,
+      feed: { epoch, seq },
+      state: { last, lastAt, received, skew, lastVisit, visits: visits.map(unpackVisit), caps: caps.map(unpackCount) },
+      pending: pending === null ? null : unpackBatch(pending),
+    }
+  } catch (error) {
+    throw new RangeError('a record of presence cannot be read', { cause: error })
+  }
+}
+
+type PackedRecord = [
+  number,
+  string,
+  string,
+  number,
+  [number | null, number, number, number, number],
+  PackedVisit[],
+  [string, number, number | null, number[], number[]][],
+  PackedBatch | null,
+]
+type PackedVisit = [
+  string,
+  number,
+  boolean,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number | null,
+  readonly number[],
+  readonly [readonly string[], readonly string[], boolean],
+]
+type PackedBatch = [number, string, string, ContentType, Uint8Array, number[], Uint8Array, number[]]
+
+function packVisit(visit: Visit): PackedVisit {
+  const { fence, version, beacon, entered, enteredAt, seen, seenAt, outside, dwelled, campaigns } = visit
+  const told = [campaigns.seen, campaigns.named, campaigns.free] as const
+  return [fence, version, beacon, visit.visit, entered, enteredAt, seen, seenAt, outside, dwelled, told]
+}
+
+function unpackVisit(packed: PackedVisit): Visit {
+  const [fence, version, beacon, visit, entered, enteredAt, seen, seenAt, outside, dwelled, told] = packed
+  const campaigns: VisitCampaigns = { seen: told[0], named: told[1], free: told[2] }
+  return { fence, version, beacon, visit, entered, enteredAt, seen, seenAt, outside, dwelled, campaigns }
+}
+
+function unpackCount([campaign, windowS, forgotten, times, tags]: PackedRecord[6][number]): CapCount {
+  return { campaign, windowS, forgotten, times, tags }
+}
+
+function packBatch({ topic, tenant, key, contentType, values, ends, ids, times }: RecordBatch): PackedBatch {
+  return [TOPICS.indexOf(topic), tenant, key, contentType, values, [...ends], ids, [...times]]
+}
+
+function unpackBatch([topic, tenant, key, contentType, values, ends, ids, times]: PackedBatch): RecordBatch {
+  const name = TOPICS[topic]
+  if (name === undefined) throw new RangeError(`topic ${topic}`)
+  return {
+    topic: name,
+    tenant,
+    key,
+    contentType,
+    count: ends.length,
+    values: Uint8Array.from(values),
+    ends: Uint32Array.from(ends),
+    ids: Uint8Array.from(ids),
+    times: Float64Array.from(times),
+  }
+}

@@ -1,0 +1,2 @@
+export type { RedisOptions } from './client.ts'
+export { createRedisPresenceStore, type RedisPresenceOptions } from './presence-store.ts'

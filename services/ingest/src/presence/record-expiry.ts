@@ -1,0 +1,11 @@
+// Until when a device's record is of use to anybody.
+import { capsMatterUntil } from '@fencepost/match/eligibility'
+import type { PresenceState } from '@fencepost/presence'
+
+/** Epoch ms by the server's clock: twice the time after which a silent device has left, longer where a cap still counts. */
+export function expiryOf(state: PresenceState, ttlMs: number): number {
+  const capsUntil = capsMatterUntil(state.caps)
+  // Caps count by the phone's clock.
+  const until = capsUntil === null || state.last === null ? 0 : capsUntil + (state.lastAt - state.last)
+  return Math.max(state.received + 2 * ttlMs, until)
+}

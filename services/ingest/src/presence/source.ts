@@ -1,0 +1,83 @@
+// Where a serving half gets its store of presence from, and what it makes of it.
+import { CampaignBook } from '@fencepost/match/eligibility'
+import type { Clock, ContentType, EventSink, FenceIndex, Logger, PresenceStore } from '@fencepost/model'
+import type { Identities } from '@fencepost/policy'
+import type { FeedPlace, PresenceSettings } from '@fencepost/presence'
+import { PRESENCE_DEFAULTS } from '@fencepost/presence'
+import { createRedisPresenceStore, type RedisOptions } from '@fencepost/redis'
+import type { NodeConfig, RedisConfig } from '../config.ts'
+import type { PipelineMoment } from '../pipeline.ts'
+import type { PresenceCounters } from './counters.ts'
+import { rulesOf } from './rules.ts'
+import { createSubjects, type Subjects } from './subjects.ts'
+import { createSweeper, type Sweeper } from './sweeper.ts'
+
+/** One store of the main thread, or settings from which every thread that serves makes its own. */
+export type PresenceSource = { readonly store: PresenceStore } | { readonly redis: RedisOptions }
+
+/**
+ * What a node of a cluster is given for its settings.
+ *
+ * @throws Error when presence is on and there is no Redis to keep it in
+ */
+export function presenceOf(config: NodeConfig & RedisConfig): { readonly presence?: PresenceSource } {
+  if (config.presence === 'off') return {}
+  if (config.redisUrl === undefined)
+    throw new Error('FENCEPOST_PRESENCE is on: set FENCEPOST_REDIS_URL, or FENCEPOST_PRESENCE=off for matches only')
+  return { presence: { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } } }
+}
+
+export function presenceStoreFrom(source: PresenceSource, logger: Logger): PresenceStore {
+  return 'store' in source ? source.store : createRedisPresenceStore(source.redis, { logger })
+}
+
+/** Fences that come from a file have no place in a feed: nobody is behind. */
+const NO_FEED: FeedPlace = { epoch: 'file', seq: 0 }
+
+/** The moment of an index, made once for each. */
+export function createMoments(index: () => FenceIndex): () => PipelineMoment {
+  const book = new CampaignBook()
+  const momentOf = (of: FenceIndex): PipelineMoment => ({ index: of, feed: NO_FEED, rules: rulesOf(of, book) })
+  let last = momentOf(index())
+  return () => {
+    const now = index()
+    if (now !== last.index) last = momentOf(now)
+    return last
+  }
+}
+
+export interface Presence {
+  readonly subjects: Subjects
+  readonly sweeper: Sweeper
+}
+
+export function createPresence(parts: {
+  readonly config: NodeConfig
+  readonly store: PresenceStore
+  readonly sink: EventSink
+  readonly identities: Identities
+  readonly counters: PresenceCounters
+  readonly moment: () => PipelineMoment
+  readonly logger: Logger
+  readonly clock: Clock
+}): Presence {
+  const { config, store, counters, logger } = parts
+  const contentType: ContentType = config.eventFormat === 'json' ? 'application/json' : 'application/msgpack'
+  const subjects = createSubjects({
+    ...parts,
+    settings: presenceSettings(config),
+    contentType,
+    cacheSize: config.presenceCache,
+    reached: async () => false,
+  })
+  return { subjects, sweeper: createSweeper({ subjects, counters, logger, ready: () => store.healthy() }) }
+}
+
+function presenceSettings(config: NodeConfig): PresenceSettings {
+  return {
+    ...PRESENCE_DEFAULTS,
+    ttlMs: config.presenceTtlS * 1000,
+    beaconExitMs: config.beaconExitS * 1000,
+    clockStepMs: config.clockStepS * 1000,
+  }
+}
