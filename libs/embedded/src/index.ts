@@ -1,4 +1,5 @@
 export { type DataFolder, openDataFolder } from './data-folder.ts'
+export { createLmdbFeed, type FeedOptions } from './feed.ts'
 export {
   createJournal,
   type Journal,

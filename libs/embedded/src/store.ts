@@ -138,5 +138,5 @@ function refuseOtherProcesses(db: RootDatabase<Buffer, Buffer>, dir: string): vo
 function checkFormat(db: RootDatabase<Buffer, Buffer>, dir: string): void {
   const stored = db.get(FORMAT_KEY)
   if (stored === undefined) db.putSync(FORMAT_KEY, Buffer.from([FORMAT]))
-  else if (stored[0] !== FORMAT) throw new Error(`${dir} has journal format ${stored[0]}, this version reads ${FORMAT}`)
+  else if (stored[0] !== FORMAT) throw new Error(`${dir} has format ${stored[0]}, this version reads ${FORMAT}`)
 }

@@ -347,7 +347,7 @@ describe('the folder', () => {
     })
     await db.put(Buffer.from([0, 0]), Buffer.from([2]))
     await db.close()
-    await expect(journalAt(dir).start()).rejects.toThrow(`${dir} has journal format 2, this version reads 1`)
+    await expect(journalAt(dir).start()).rejects.toThrow(`${dir} has format 2, this version reads 1`)
   })
 })
 

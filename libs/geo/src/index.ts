@@ -1,6 +1,6 @@
 export { type Box, circleBox, polygonBox } from './box.ts'
 export { type FenceLoad, type LoadOptions, loadFences } from './collection.ts'
-export { FENCE_FAULTS, FenceError, type FenceFault, type FenceProblem } from './faults.ts'
+export { FENCE_FAULTS, FenceError, type FenceFault, type FenceProblem, faultMessage } from './faults.ts'
 export { type NormaliseOptions, normaliseFeature } from './feature.ts'
 export {
   createFeatureSplitter,

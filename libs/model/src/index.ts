@@ -12,6 +12,22 @@ export {
   PingColumns,
   UNKNOWN,
 } from './columns.ts'
+export {
+  type AuditEntry,
+  DOC_KINDS,
+  type Doc,
+  type DocChange,
+  type DocKind,
+  type DocName,
+  type FeedAction,
+  type FeedHead,
+  type FeedStep,
+  type FenceFeed,
+  firstHead,
+  type NodeReport,
+  stepAfter,
+  stepHash,
+} from './feed.ts'
 export type {
   BeaconShape,
   Border,

@@ -103,7 +103,7 @@ export interface HttpServer {
   openBodies(): number
 }
 
-const PATH = /^(\/(:?[A-Za-z0-9._~-]+)?)+$/
+const PATH = /^(\/(:?[A-Za-z0-9._~-]+|[a-z]+:[a-z]+)?)+$/
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   return new UwsServer(options)

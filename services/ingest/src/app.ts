@@ -1,11 +1,15 @@
 // One node, composed top to bottom: what it is made of, the order it starts in, and what it lets go of when it stops.
 
+import { randomBytes } from 'node:crypto'
 import type { FenceChange, PackedFences } from '@fencepost/match'
-import type { Clock, EventSink, Logger } from '@fencepost/model'
+import type { CampaignBook } from '@fencepost/match/eligibility'
+import type { Clock, EventSink, FenceFeed, FenceIndex, Logger } from '@fencepost/model'
 import { createLifecycle, createMetrics, type Metrics } from '@fencepost/runtime'
 import { createHttpServer, type HttpServer } from '@fencepost/server'
 import { addAdminRoutes, createGuard, type Guard, isLoopback, type Readiness } from './admin.ts'
 import type { KafkaConfig, NodeConfig } from './config.ts'
+import { createFeedView } from './feed/feed-view.ts'
+import { createFollower } from './feed/follower.ts'
 import { createFenceKeeper } from './fence-keeper.ts'
 import { createFencesInForce } from './fences-in-force.ts'
 import { addKafkaMetrics } from './kafka-sink.ts'
@@ -27,12 +31,29 @@ export interface NodeParts {
   readonly pseudonymKey: Uint8Array
   /** Where the fences come from; called at start and at every reload. Must not work for long on a thread that serves. */
   readonly loadFences: () => Promise<PackedFences>
+  /** What is followed for campaigns and keys, and, where `withFences`, for the fences too, in place of `loadFences`. */
+  readonly feed?: NodeFeed
   /** Single fences are going to be changed: what makes changes starts with the node, and the first does not wait for it (80 ms). */
   readonly changesFences?: boolean
   /** Routes that a service adds to the admin port. */
-  readonly addRoutes?: (admin: HttpServer, guard: Guard) => void
+  readonly addRoutes?: (admin: HttpServer, guard: Guard, moment: () => NodeMoment) => void
   /** Of the main thread. */
   readonly clock?: Clock
+}
+
+export interface NodeFeed {
+  readonly feed: FenceFeed
+  readonly withFences: boolean
+  /** Where a load of the feed writes its fences down. */
+  readonly fencesPath: string
+  readonly loadFile: (path: string) => Promise<PackedFences>
+}
+
+/** What a ping would be matched with now, in the main thread. */
+export interface NodeMoment {
+  readonly index: FenceIndex
+  readonly book: CampaignBook
+  readonly feed: { readonly epoch: string; readonly seq: number }
 }
 
 export interface FencepostNode {
@@ -69,11 +90,32 @@ export function createNode(parts: NodeParts): FencepostNode {
     )
 
   const metrics = createMetrics()
-  const fences = createFencesInForce(parts)
+  const view = createFeedView(parseSdkKeys(''))
+  const fences = createFencesInForce({
+    ...parts,
+    loadFences: () => (follower === null || !parts.feed?.withFences ? parts.loadFences() : follower.load()),
+  })
   const keeper = createFenceKeeper({ first: fences.packed(), publish: fences.amend, logger })
   fences.onReplace(keeper.rebase)
   let stage: Stage = 'starting'
   const serving = createServingHalf({ ...parts, fences, stage: () => stage })
+
+  const { feed: followed } = parts
+  const follower =
+    followed === undefined
+      ? null
+      : createFollower({
+          ...followed,
+          logger,
+          clock: parts.clock ?? Date.now,
+          name: `node-${randomBytes(6).toString('hex')}`,
+          publishIndex: fences.publish,
+          applyFences: keeper.apply,
+          publishView(update) {
+            view.apply(update)
+            serving.publishView(update)
+          },
+        })
 
   const readiness = (): Readiness => ({
     ready: stage === 'serving' && serving.ready(),
@@ -83,6 +125,7 @@ export function createNode(parts: NodeParts): FencepostNode {
       fences: fences.index().size,
       fences_loaded_at: fences.loadedAt() === 0 ? null : new Date(fences.loadedAt()).toISOString(),
       fences_error: fences.lastError(),
+      ...(follower === null ? {} : { feed: follower.state() }),
       ...serving.detail(),
     },
   })
@@ -99,7 +142,7 @@ export function createNode(parts: NodeParts): FencepostNode {
     },
     readiness,
   })
-  parts.addRoutes?.(adminServer, guard)
+  parts.addRoutes?.(adminServer, guard, () => ({ index: fences.index(), book: view.book, feed: view.place() }))
   addNodeMetrics(metrics, {
     counts: serving.counts,
     threads: config.threads,
@@ -114,6 +157,12 @@ export function createNode(parts: NodeParts): FencepostNode {
 
   const listening = { port: 0, adminPort: 0 }
   const lifecycle = createLifecycle(logger)
+  if (followed !== undefined)
+    lifecycle.add({
+      name: 'feed',
+      start: () => followed.feed.start(),
+      stop: (deadlineMs) => followed.feed.stop(deadlineMs),
+    })
   lifecycle.add({
     name: 'admin port',
     start: async () => {
@@ -134,7 +183,8 @@ export function createNode(parts: NodeParts): FencepostNode {
     name: 'fences',
     start: async () => {
       await fences.load()
-      if (parts.changesFences === true) keeper.begin()
+      if (follower !== null && followed?.withFences !== true) await follower.load()
+      if (parts.changesFences === true || followed?.withFences === true) keeper.begin()
     },
     stop: () => keeper.stop(),
   })
@@ -146,9 +196,12 @@ export function createNode(parts: NodeParts): FencepostNode {
     stop: (deadlineMs) => serving.stop(deadlineMs),
   })
 
+  if (follower !== null)
+    lifecycle.add({ name: 'follower', start: async () => follower.start(), stop: () => follower.stop() })
+
   return {
     async start() {
-      if (parseSdkKeys(config.sdkKeys ?? '').size === 0)
+      if (follower === null && parseSdkKeys(config.sdkKeys ?? '').size === 0)
         logger.warn({}, 'FENCEPOST_SDK_KEYS is empty: every request will be answered 401')
       await lifecycle.start()
       stage = 'serving'

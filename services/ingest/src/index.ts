@@ -1,5 +1,5 @@
 export { answerJson, type Guard } from './admin.ts'
-export { createNode, type FencepostNode, type NodeParts } from './app.ts'
+export { createNode, type FencepostNode, type NodeFeed, type NodeMoment, type NodeParts } from './app.ts'
 export {
   type KafkaConfig,
   kafkaSettings,

@@ -10,8 +10,18 @@ export interface SdkKey {
 
 export interface SdkKeys {
   readonly size: number
+  /** Numbers that keys have had so far: the next one has this. */
+  readonly numbers: number
   /** The key of an `authorization` header, or null: missing, malformed or unknown. */
   find(authorization: string): SdkKey | null
+}
+
+/** Keys that change while they are in use. Those that it was made with stay. */
+export interface KeyRing extends SdkKeys {
+  /** Adds the key of that id, or takes it out; `hash` is SHA-256 in base64. */
+  set(id: string, key: { readonly tenant: string; readonly hash: string } | null): void
+  /** Takes out all that were added. */
+  clear(): void
 }
 
 /** Headers remembered so that a known one costs no hash. Only known keys get in, so strangers cannot push them out. */
@@ -22,9 +32,12 @@ const REMEMBERED_HEADERS = 4096
  *
  * @throws RangeError that names the entry by its position, never by its text
  */
-export function parseSdkKeys(list: string): SdkKeys {
+export function parseSdkKeys(list: string): KeyRing {
   const byHash = new Map<string, SdkKey>()
   const remembered = new Map<string, SdkKey>()
+  /** Hashes of added keys, by their ids. */
+  const added = new Map<string, string>()
+  let numbers = 0
   // Comparing with the last header costs a memcmp, looking one up a hash of it; many nodes serve one key only.
   let lastHeader = ''
   let lastKey: SdkKey | null = null
@@ -46,10 +59,36 @@ export function parseSdkKeys(list: string): SdkKeys {
         `FENCEPOST_SDK_KEYS entry ${i + 1} repeats the key of entry ${(byHash.get(hash)?.number ?? 0) + 1}`,
       )
     byHash.set(hash, { tenant, number: i })
+    numbers = i + 1
+  }
+
+  function takeOut(id: string): void {
+    const hash = added.get(id)
+    if (hash === undefined) return
+    added.delete(id)
+    byHash.delete(hash)
+    // A key that was revoked must not be remembered by the header that it came in.
+    remembered.clear()
+    lastHeader = ''
+    lastKey = null
   }
 
   return {
-    size: byHash.size,
+    get size() {
+      return byHash.size
+    },
+    get numbers() {
+      return numbers
+    },
+    set(id, key) {
+      takeOut(id)
+      if (key === null || byHash.has(key.hash)) return
+      byHash.set(key.hash, { tenant: key.tenant, number: numbers++ })
+      added.set(id, key.hash)
+    },
+    clear() {
+      for (const id of [...added.keys()]) takeOut(id)
+    },
     find(authorization) {
       if (authorization === lastHeader) return lastKey
       const known = remembered.get(authorization)

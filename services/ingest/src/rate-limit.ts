@@ -6,15 +6,25 @@ export interface RateLimit {
   take(number: number): number
 }
 
-/** A limit for keys 0..keys-1. With `perSecond` 0 everything goes on. */
+/** A limit for keys 0..keys-1, and those that come later. With `perSecond` 0 everything goes on. */
 export function createRateLimit(options: { keys: number; perSecond: number; burst: number; clock: Clock }): RateLimit {
-  const { keys, perSecond, clock } = options
+  const { perSecond, clock } = options
   if (perSecond === 0) return { take: () => 0 }
   const burst = Math.max(1, options.burst)
-  const tokens = new Float64Array(keys).fill(burst)
-  const filledAt = new Float64Array(keys).fill(clock())
+  let tokens = new Float64Array(options.keys).fill(burst)
+  let filledAt = new Float64Array(options.keys).fill(clock())
+
+  function grow(keys: number): void {
+    const [held, since] = [tokens, filledAt]
+    tokens = new Float64Array(keys).fill(burst)
+    filledAt = new Float64Array(keys).fill(clock())
+    tokens.set(held)
+    filledAt.set(since)
+  }
+
   return {
     take(number) {
+      if (number >= tokens.length) grow(2 * (number + 1))
       const now = clock()
       // A clock that was set back gives nothing, and takes nothing away.
       const gained = (Math.max(0, now - (filledAt[number] as number)) / 1000) * perSecond

@@ -3,6 +3,7 @@
 import type { Clock, EventSink, Logger, PresenceStore } from '@fencepost/model'
 import type { Metrics } from '@fencepost/runtime'
 import type { NodeParts, Stage } from './app.ts'
+import type { FeedUpdate } from './feed/feed-view.ts'
 import type { FencesInForce } from './fences-in-force.ts'
 import { kafkaSinkFrom } from './kafka-sink.ts'
 import { presenceStoreFrom } from './presence/source.ts'
@@ -20,6 +21,8 @@ export interface ServingHalf {
   readonly mainSink: EventSink | null
   /** The store of presence of the main thread, likewise. */
   readonly mainStore: PresenceStore | null
+  /** Tells every serving half what the feed has brought beside fences. */
+  publishView(update: FeedUpdate): void
   /** Everything counted; as new as the last `refresh`. */
   readonly counts: ServingCounts
   refresh(): Promise<void>
@@ -49,7 +52,7 @@ function inThisThread(parts: ServingHalfParts): ServingHalf {
   const kafka = 'kafka' in parts.sink ? kafkaSinkFrom(parts.sink.kafka, parts.logger) : null
   const sink = kafka ?? (parts.sink as EventSink)
   const store = presence === undefined ? null : presenceStoreFrom(presence, parts.logger)
-  const { server, counters, sweeper, bodyMemoryBytes } = createServing({
+  const { server, counters, sweeper, view, bodyMemoryBytes } = createServing({
     ...parts,
     presence: store === null ? null : { store, sweeps: true },
     sink,
@@ -68,6 +71,7 @@ function inThisThread(parts: ServingHalfParts): ServingHalf {
     },
     mainSink: sink,
     mainStore: store,
+    publishView: view.apply,
     counts: {
       counters,
       http: server.counters,
@@ -113,6 +117,7 @@ function inOtherThreads(parts: ServingHalfParts): ServingHalf {
     stop: threads.stop,
     mainSink,
     mainStore,
+    publishView: threads.publishView,
     counts: threads.counts,
     refresh: threads.refresh,
     // A thread that is being replaced has no port: the kernel gives its clients to the others. One that hangs still has.

@@ -13,8 +13,9 @@ import { createDecoder, createEventEncoder } from '@fencepost/wire'
 import type { NodeConfig } from './config.ts'
 import { Counters } from './counters.ts'
 import { createDoor, type DoorParts } from './door.ts'
+import { createFeedView, type FeedView } from './feed/feed-view.ts'
 import { parseSdkKeys } from './keys.ts'
-import { createPipeline } from './pipeline.ts'
+import { createPipeline, type PipelineMoment } from './pipeline.ts'
 import { createMoments, createPresence } from './presence/source.ts'
 import type { Sweeper } from './presence/sweeper.ts'
 import { createRateLimit } from './rate-limit.ts'
@@ -40,6 +41,10 @@ export interface Serving {
   /** Not listening yet. */
   readonly server: HttpServer
   readonly counters: Counters
+  /** What it knows from the feed beside the fences. */
+  readonly view: FeedView
+  /** What the next batch would be matched with. */
+  readonly moment: () => PipelineMoment
   /** To be started and stopped with the server; null where another half sweeps. */
   readonly sweeper: Sweeper | null
   /** Memory promised to bodies that are being received. */
@@ -58,7 +63,9 @@ export function createServing(parts: ServingParts): Serving {
     pseudonymKey: parts.pseudonymKey,
     cacheSize: config.identityCache,
   })
-  const moment = createMoments(parts.index)
+  const keys = parseSdkKeys(config.sdkKeys ?? '')
+  const view = createFeedView(keys)
+  const moment = createMoments(parts.index, view)
   const presence =
     parts.presence === null
       ? null
@@ -69,6 +76,7 @@ export function createServing(parts: ServingParts): Serving {
           clock,
           identities,
           moment,
+          reached: view.reached,
           store: parts.presence.store,
           counters: counters.presence,
         })
@@ -105,13 +113,12 @@ export function createServing(parts: ServingParts): Serving {
     ...(parts.maxOpenBodies === undefined ? {} : { maxOpenBodies: parts.maxOpenBodies }),
     ...(parts.maxConnections === undefined ? {} : { maxConnections: parts.maxConnections }),
   })
-  const keys = parseSdkKeys(config.sdkKeys ?? '')
   const budget = createBodyBudget({ maxBytes: config.maxBodyMemoryBytes })
   const cors = config.corsOrigins.length === 0 ? null : createCors({ origins: config.corsOrigins })
   const onPings = createDoor({
     pipeline,
     keys,
-    rateLimit: createRateLimit({ keys: keys.size, perSecond: config.ratePerS, burst: config.rateBurst, clock }),
+    rateLimit: createRateLimit({ keys: keys.numbers, perSecond: config.ratePerS, burst: config.rateBurst, clock }),
     cors,
     budget,
     hasRoom: () => sink.hasRoom(1, 1),
@@ -126,5 +133,5 @@ export function createServing(parts: ServingParts): Serving {
   server.route('post', '/v1/pings', onPings)
   if (cors !== null) server.route('options', '/v1/pings', (exchange) => cors.preflight(exchange))
   const sweeper = parts.presence?.sweeps === true ? (presence?.sweeper ?? null) : null
-  return { server, counters, sweeper, bodyMemoryBytes: () => budget.reserved }
+  return { server, counters, sweeper, view, moment, bodyMemoryBytes: () => budget.reserved }
 }

@@ -1,6 +1,20 @@
 // The whole of Fencepost in one process: an ingest node on the journal (or on Kafka), keys and events in a data folder.
-import { createJournal, createLmdbPresenceStore, type Journal, openDataFolder } from '@fencepost/embedded'
-import { createNode, type FencepostNode, type KafkaConfig, loadFenceFile, type PresenceSource } from '@fencepost/ingest'
+import { addControlRoutes } from '@fencepost/control'
+import {
+  createJournal,
+  createLmdbFeed,
+  createLmdbPresenceStore,
+  type Journal,
+  openDataFolder,
+} from '@fencepost/embedded'
+import {
+  createNode,
+  type FencepostNode,
+  type KafkaConfig,
+  loadFenceFile,
+  type NodeParts,
+  type PresenceSource,
+} from '@fencepost/ingest'
 import type { Logger } from '@fencepost/model'
 import { parseKey } from '@fencepost/policy'
 import type { Metrics } from '@fencepost/runtime'
@@ -24,8 +38,33 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
       : config.redisUrl === undefined
         ? { store: createLmdbPresenceStore({ dir: folder.at('presence') }, { logger }) }
         : { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } }
+  const feed = createLmdbFeed({ dir: folder.at('feed') }, { logger })
+  // Fences of a file are the operator's; without one they are what control was given.
+  const withFences = config.fences === undefined
+  const addControl: NodeParts['addRoutes'] = (admin, _guard, moment) =>
+    addControlRoutes(admin, {
+      feed,
+      logger,
+      adminToken: config.adminToken,
+      fencesWritable: withFences,
+      explain: {
+        limits: { maxPingAgeMs: config.maxPingAgeS * 1000, maxPingFutureMs: config.maxPingFutureS * 1000 },
+        moment() {
+          const { index, book, feed } = moment()
+          return { index, feed, campaignsOf: (tenant, fence) => book.of(tenant, fence).all }
+        },
+      },
+    })
   const shared = {
     config,
+    feed: {
+      feed,
+      withFences,
+      fencesPath: folder.at('feed-fences.ndjson'),
+      loadFile: (path: string) =>
+        loadFenceFile(path, 'skip', logger, { indexPath: config.indexFile ?? folder.at('fences.index') }),
+    },
+    addRoutes: addControl,
     ...(presence === null ? {} : { presence }),
     logger,
     rootKey: secret('FENCEPOST_ROOT_KEY', 'root', config.rootKey),
@@ -52,7 +91,8 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
     ...shared,
     sink: journal,
     addSinkMetrics: (metrics, refusedByThreads) => addJournalMetrics(metrics, journal, refusedByThreads),
-    addRoutes: (admin, guard) =>
+    addRoutes(admin, guard, moment) {
+      addControl(admin, guard, moment)
       admin.route(
         'get',
         '/v1/events',
@@ -63,7 +103,8 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
             logger,
           }),
         ),
-      ),
+      )
+    },
   })
 }
 

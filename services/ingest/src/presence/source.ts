@@ -1,11 +1,12 @@
 // Where a serving half gets its store of presence from, and what it makes of it.
-import { CampaignBook } from '@fencepost/match/eligibility'
 import type { Clock, ContentType, EventSink, FenceIndex, Logger, PresenceStore } from '@fencepost/model'
 import type { Identities } from '@fencepost/policy'
-import type { FeedPlace, PresenceSettings } from '@fencepost/presence'
+import type { PresenceSettings } from '@fencepost/presence'
 import { PRESENCE_DEFAULTS } from '@fencepost/presence'
 import { createRedisPresenceStore, type RedisOptions } from '@fencepost/redis'
 import type { NodeConfig, RedisConfig } from '../config.ts'
+import { createFeedView, type FeedView } from '../feed/feed-view.ts'
+import { parseSdkKeys } from '../keys.ts'
 import type { PipelineMoment } from '../pipeline.ts'
 import type { PresenceCounters } from './counters.ts'
 import { rulesOf } from './rules.ts'
@@ -31,17 +32,20 @@ export function presenceStoreFrom(source: PresenceSource, logger: Logger): Prese
   return 'store' in source ? source.store : createRedisPresenceStore(source.redis, { logger })
 }
 
-/** Fences that come from a file have no place in a feed: nobody is behind. */
-const NO_FEED: FeedPlace = { epoch: 'file', seq: 0 }
-
-/** The moment of an index, made once for each. */
-export function createMoments(index: () => FenceIndex): () => PipelineMoment {
-  const book = new CampaignBook()
-  const momentOf = (of: FenceIndex): PipelineMoment => ({ index: of, feed: NO_FEED, rules: rulesOf(of, book) })
+/** The moment of an index, a book and a place in the feed, made anew when one of them is another. */
+export function createMoments(
+  index: () => FenceIndex,
+  view: Pick<FeedView, 'book' | 'place'> = createFeedView(parseSdkKeys('')),
+): () => PipelineMoment {
+  let { book } = view
+  const momentOf = (of: FenceIndex): PipelineMoment => ({ index: of, feed: view.place(), rules: rulesOf(of, book) })
   let last = momentOf(index())
   return () => {
     const now = index()
-    if (now !== last.index) last = momentOf(now)
+    if (now !== last.index || view.book !== book) {
+      book = view.book
+      last = momentOf(now)
+    } else if (view.place() !== last.feed) last = { ...last, feed: view.place() }
     return last
   }
 }
@@ -58,6 +62,7 @@ export function createPresence(parts: {
   readonly identities: Identities
   readonly counters: PresenceCounters
   readonly moment: () => PipelineMoment
+  readonly reached: FeedView['reached']
   readonly logger: Logger
   readonly clock: Clock
 }): Presence {
@@ -68,7 +73,6 @@ export function createPresence(parts: {
     settings: presenceSettings(config),
     contentType,
     cacheSize: config.presenceCache,
-    reached: async () => false,
   })
   return { subjects, sweeper: createSweeper({ subjects, counters, logger, ready: () => store.healthy() }) }
 }

@@ -5,6 +5,7 @@ import type { PackedFences } from '@fencepost/match'
 import type { Logger } from '@fencepost/model'
 import type { RedisOptions } from '@fencepost/redis'
 import type { KafkaConfig, NodeConfig } from '../config.ts'
+import type { FeedUpdate } from '../feed/feed-view.ts'
 import type { SinkRoomLimits } from './sink-room.ts'
 
 /** Fences and the number of the change that brought them. */
@@ -43,6 +44,8 @@ export interface ThreadOrder {
   readonly store: ThreadStore | null
   /** The fences in force when the thread was made; later ones come by `fencePort`. */
   readonly fences: FenceEdition
+  /** The same of what else the feed has brought. */
+  readonly view: FeedUpdate
   readonly fencePort: MessagePort
   /** The epoch in force: one number, shared by all threads. */
   readonly epoch: SharedArrayBuffer
@@ -54,6 +57,7 @@ export interface ThreadOrder {
 export type ToThread =
   | { readonly kind: 'listen'; readonly port: number; readonly share: 'first' | 'join' }
   | { readonly kind: 'count'; readonly ask: number }
+  | { readonly kind: 'view'; readonly update: FeedUpdate }
   | { readonly kind: 'stop'; readonly deadlineMs: number }
   /** The process ends now: close the port and go. */
   | { readonly kind: 'leave' }

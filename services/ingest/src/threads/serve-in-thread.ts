@@ -45,7 +45,8 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
     maxOpenBodies: order.maxOpenBodies,
     maxConnections: order.maxConnections,
   })
-  const { server, counters, sweeper } = serving
+  const { server, counters, sweeper, view } = serving
+  view.apply(order.view)
 
   const counts: ServingCounts = { counters, http: server.counters, kafka: kafka?.counters ?? null, bodyMemoryBytes: 0 }
 
@@ -122,6 +123,7 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
   port.on('message', (message: ToThread) => {
     if (message.kind === 'listen') listen(message)
     else if (message.kind === 'count') count(message.ask)
+    else if (message.kind === 'view') view.apply(message.update)
     else if (message.kind === 'stop') void stop(message.deadlineMs)
     else process.exit(0)
   })

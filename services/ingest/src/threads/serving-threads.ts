@@ -2,6 +2,8 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { EventSink, Logger } from '@fencepost/model'
 import type { KafkaConfig, NodeConfig } from '../config.ts'
+import type { FeedUpdate } from '../feed/feed-view.ts'
+import { createViewHub } from '../feed/view-hub.ts'
 import type { PresenceSource } from '../presence/source.ts'
 import { createServingCounts, type ServingCounts, settleEnded, sumInto } from '../serving-counts.ts'
 import type { FencePublisher } from './fence-swap.ts'
@@ -41,6 +43,8 @@ export interface ServingThreads {
   /** The sum over all threads that there are and were; as new as the last `refresh` and their last signs of life. */
   readonly counts: ServingCounts
   refresh(): Promise<void>
+  /** Tells every thread what the feed has brought beside fences; threads that come later are told all of it. */
+  publishView(update: FeedUpdate): void
   states(): ThreadState[]
   /** Threads that have taken the place of one that failed. */
   replaced(): number
@@ -81,6 +85,7 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
   const host = 'kafka' in parts.sink ? null : createSinkHost(parts.sink, roomOf(config))
   const open = new Int32Array(new SharedArrayBuffer(config.threads * Int32Array.BYTES_PER_ELEMENT))
   const seats = Array.from({ length: config.threads }, (_, i) => newSeat(i + 1))
+  const view = createViewHub()
   const past = createServingCounts(kafka !== null)
   const total = createServingCounts(kafka !== null)
   let port = 0
@@ -102,6 +107,7 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
       sink,
       store: store.store,
       fences: fences.current,
+      view: view.current(),
       fencePort: fenceChannel.port2,
       epoch: fences.epoch,
       open: open.buffer as SharedArrayBuffer,
@@ -232,6 +238,10 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
     async refresh() {
       await Promise.all(seats.map(({ run }) => run?.count()))
       sumInto(total, [past, ...seats.flatMap(({ run }) => run?.counts ?? [])])
+    },
+    publishView(update) {
+      view.take(update)
+      for (const { run } of seats) run?.tell({ kind: 'view', update })
     },
     states: () =>
       seats.map(({ thread, run, quietLooks }) => ({

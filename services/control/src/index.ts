@@ -1,0 +1,5 @@
+export { addControlRoutes, type ControlParts, controlRoutes } from './app.ts'
+export type { ExplainLimits, ExplainMoment } from './explain.ts'
+export { openApiOf } from './openapi.ts'
+export { PROBLEMS, type ProblemCode } from './problem.ts'
+export type { Route } from './routes.ts'

@@ -1,0 +1,163 @@
+// A node that follows a feed which does not behave: it keeps what is in force, says so, and catches up by itself.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createLmdbFeed } from '@fencepost/embedded'
+import { loadFences } from '@fencepost/geo'
+import { type FenceChange, type PackedFences, packFences } from '@fencepost/match'
+import {
+  type DocChange,
+  type FeedAction,
+  type FeedStep,
+  type FenceFeed,
+  silentLogger,
+  stepAfter,
+} from '@fencepost/model'
+import { removeFolder, tempFolder } from '@fencepost/testbed'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import type { FeedUpdate } from '../src/feed/feed-view.ts'
+import { createFollower } from '../src/feed/follower.ts'
+
+const AUDIT = { at: 0, who: 'test', what: 'test', tenant: 'acme' }
+
+function fence(id: string, lat = 1): DocChange {
+  const feature = {
+    type: 'Feature',
+    id,
+    properties: { radius_m: 10, tenant: 'acme' },
+    geometry: { type: 'Point', coordinates: [1, lat] },
+  }
+  return { kind: 'fence', tenant: 'acme', id, body: JSON.stringify(feature) }
+}
+
+async function append(feed: FenceFeed, action: FeedAction): Promise<void> {
+  const head = await feed.head()
+  expect(await feed.append(head, stepAfter(head, action, AUDIT))).toBeNull()
+}
+
+/** A feed of which single answers can be bent. */
+async function following() {
+  const folder = tempFolder('follower')
+  const real = createLmdbFeed({ dir: join(folder, 'feed') }, { logger: silentLogger })
+  await real.start()
+  const bent: Partial<FenceFeed> = {}
+  const feed = new Proxy(real, {
+    get: (target, name: keyof FenceFeed) => bent[name] ?? (target[name] as () => void).bind(target),
+  })
+  const inForce = new Map<string, number>()
+  const updates: FeedUpdate[] = []
+  let loads = 0
+  const follower = createFollower({
+    feed,
+    logger: silentLogger,
+    clock: Date.now,
+    name: 'node',
+    withFences: true,
+    fencesPath: join(folder, 'fences.ndjson'),
+    async loadFile(path) {
+      const features = readFileSync(path, 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object)
+      const { fences } = loadFences({ type: 'FeatureCollection', features } as never, { invalid: 'skip' })
+      loaded = fences.map(({ id }) => id)
+      return packFences(fences)
+    },
+    publishIndex(packed: PackedFences) {
+      loads++
+      inForce.clear()
+      if (packed.base.byteLength > 0) for (const id of loaded) inForce.set(id, 0)
+    },
+    async applyFences(changes: readonly FenceChange[]) {
+      for (const change of changes) {
+        if ('put' in change) inForce.set(change.put.id, change.put.version)
+        else inForce.delete(change.remove.id)
+      }
+    },
+    publishView: (update) => updates.push(update),
+  })
+  let loaded: string[] = []
+  onTestFinished(async () => {
+    await follower.stop()
+    await real.stop(1000)
+    removeFolder(folder)
+  })
+  await follower.load()
+  follower.start()
+  return { feed: real, bent, inForce, updates, follower, loads: () => loads }
+}
+
+const ids = (map: ReadonlyMap<string, number>): string[] => [...map.keys()].sort()
+
+it('takes step after step, and tells how far it is', async () => {
+  const { feed, inForce, follower, loads } = await following()
+  await append(feed, { docs: [fence('a')] })
+  await append(feed, { docs: [fence('b'), { ...fence('a'), body: null }] })
+  await vi.waitFor(() => expect(ids(inForce)).toEqual(['b']), 5000)
+  await vi.waitFor(
+    async () => expect(await feed.reports()).toMatchObject([{ node: 'node', seq: 2, problem: null }]),
+    5000,
+  )
+  expect([follower.state().seq, loads()]).toEqual([2, 0])
+})
+
+it('loads all of it for an import', async () => {
+  const { feed, inForce, loads } = await following()
+  await feed.stage('stage001', [fence('a'), fence('b')])
+  await append(feed, { stage: 'stage001' })
+  await vi.waitFor(() => expect(ids(inForce)).toEqual(['a', 'b']), 5000)
+  expect(loads()).toBe(1)
+})
+
+it('a fence that cannot be used is left out, and does not stop those behind it', async () => {
+  const { feed, inForce, follower } = await following()
+  await append(feed, {
+    docs: [{ ...fence('bad'), body: '{"type":"Feature","properties":{},"geometry":null}' }, fence('good')],
+  })
+  await append(feed, { docs: [{ ...fence('worse'), body: '{' }] })
+  await append(feed, { docs: [fence('last')] })
+  await vi.waitFor(() => expect(ids(inForce)).toEqual(['good', 'last']), 5000)
+  expect(follower.state()).toMatchObject({ seq: 3, problem: null })
+})
+
+it.each<[string, (steps: FeedStep[]) => FeedStep[] | null]>([
+  ['are not kept any more', () => null],
+  ['have a gap', (steps) => steps.slice(1)],
+  ['were not made from what is here', (steps) => steps.map((step) => ({ ...step, prev: '0'.repeat(64) }))],
+  ['were changed on the way', (steps) => steps.map((step) => ({ ...step, audit: { ...step.audit, who: 'mallory' } }))],
+])('loads all of it when steps %s', async (_, bend) => {
+  const { feed, bent, inForce, loads } = await following()
+  bent.steps = async (after, limit) => bend((await feed.steps(after, limit)) ?? [])
+  await append(feed, { docs: [fence('a')] })
+  await append(feed, { docs: [fence('b')] })
+  await vi.waitFor(() => expect(ids(inForce)).toEqual(['a', 'b']), 5000)
+  expect(loads()).toBeGreaterThan(0)
+})
+
+it.each<[string, (head: { epoch: string; seq: number; hash: string }) => { epoch: string; seq: number; hash: string }]>(
+  [
+    ['another epoch', (head) => ({ ...head, epoch: 'another' })],
+    ['a head that went back', (head) => ({ ...head, seq: head.seq - 1, hash: 'x' })],
+    ['a head of the same number and another hash', (head) => ({ ...head, hash: 'x' })],
+  ],
+)('loads all of it for %s', async (_, bend) => {
+  const { feed, bent, inForce, loads } = await following()
+  await append(feed, { docs: [fence('a')] })
+  await vi.waitFor(() => expect(ids(inForce)).toEqual(['a']), 5000)
+  const before = loads()
+  bent.head = async () => bend(await feed.head())
+  await vi.waitFor(() => expect(loads()).toBeGreaterThan(before), 5000)
+  expect(ids(inForce)).toEqual(['a'])
+})
+
+it('keeps what is in force while the feed cannot be read, says so, and goes on when it can', async () => {
+  const { feed, bent, inForce, follower } = await following()
+  await append(feed, { docs: [fence('a')] })
+  await vi.waitFor(() => expect(ids(inForce)).toEqual(['a']), 5000)
+  bent.head = () => Promise.reject(new Error('gone'))
+  await append(feed, { docs: [fence('b')] })
+  await vi.waitFor(() => expect(follower.state().problem).toBe('gone'), 5000)
+  expect(ids(inForce)).toEqual(['a'])
+  delete bent.head
+  await vi.waitFor(() => expect(ids(inForce)).toEqual(['a', 'b']), 15_000)
+  await vi.waitFor(() => expect(follower.state().problem).toBeNull(), 5000)
+}, 30_000)
