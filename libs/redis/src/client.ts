@@ -1,5 +1,5 @@
 // One connection to Redis, for commands that somebody waits for: nothing queues while it is away, and nothing waits for long.
-import type { Logger } from '@fencepost/model'
+import { type Logger, StoreError } from '@fencepost/model'
 import { Redis } from 'ioredis'
 
 export interface RedisOptions {
@@ -19,9 +19,11 @@ export interface RedisConnection {
   disconnect(): void
   /** Connected, answering, and what `check` looked at was as it must be. */
   healthy(): boolean
-  /** A command has been answered, or has failed: after several failures in a row Redis is taken to be down until it answers a PING. */
-  answered(): void
-  failed(): void
+  /**
+   * The answer of a command. Rejects with a StoreError for whatever goes wrong, at once where Redis is known to be away: after several
+   * failures in a row it is taken to be until it answers a PING.
+   */
+  ask<T>(command: () => Promise<T>): Promise<T>
 }
 
 /** Failures in a row until nobody is made to wait for it any more. */
@@ -91,8 +93,17 @@ export function createConnection(
     )
   })
 
+  const healthy = (): boolean => isUp && isChecked && failures < FAILURES
+
+  function failed(): void {
+    failures++
+    if (failures < FAILURES || probe !== undefined) return
+    say('silent', () => logger.warn({}, 'redis does not answer'))
+    probeSoon()
+  }
+
   /** Somebody has to find out when it answers again, as nothing else is sent to it. */
-  function ask(): void {
+  function probeSoon(): void {
     probe = setTimeout(() => {
       redis.ping().then(
         () => {
@@ -100,7 +111,7 @@ export function createConnection(
           probe = undefined
           say('answers', () => logger.info({}, 'redis answers again'))
         },
-        () => ask(),
+        () => probeSoon(),
       )
     }, PROBE_MS)
     probe.unref()
@@ -108,14 +119,18 @@ export function createConnection(
 
   return {
     redis,
-    answered() {
-      failures = 0
-    },
-    failed() {
-      failures++
-      if (failures < FAILURES || probe !== undefined) return
-      say('silent', () => logger.warn({}, 'redis does not answer'))
-      ask()
+    async ask(command) {
+      if (!healthy()) throw new StoreError('unavailable', 'Redis is not reachable')
+      try {
+        const answer = await command()
+        failures = 0
+        return answer
+      } catch (error) {
+        // A refusal is an answer too.
+        if ((error as Error).name === 'ReplyError') failures = 0
+        else failed()
+        throw new StoreError('unavailable', 'Redis did not do as asked', { cause: error })
+      }
     },
     async connect() {
       let timer: NodeJS.Timeout | undefined
@@ -137,7 +152,7 @@ export function createConnection(
       clearTimeout(probe)
       redis.disconnect()
     },
-    healthy: () => isUp && isChecked && failures < FAILURES,
+    healthy,
   }
 }
 

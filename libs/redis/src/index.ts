@@ -1,2 +1,3 @@
 export type { RedisOptions } from './client.ts'
+export { createRedisFeed, type RedisFeedOptions } from './feed.ts'
 export { createRedisPresenceStore, type RedisPresenceOptions } from './presence-store.ts'

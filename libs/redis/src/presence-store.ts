@@ -4,7 +4,6 @@ import {
   type PresenceStore,
   presenceBucket,
   type RecordToStore,
-  StoreError,
   VERSION_LENGTH,
   type VersionedRecord,
   type WriteOutcome,
@@ -69,21 +68,6 @@ export function createRedisPresenceStore(
     return { record: `${tag}:r:${Buffer.from(subject).toString('base64url')}`, due: `${tag}:due` }
   }
 
-  /** A store that does not do as it must is as good as none. */
-  async function ask<T>(command: () => Promise<T>): Promise<T> {
-    if (!connection.healthy()) throw new StoreError('unavailable', 'Redis is not reachable')
-    try {
-      const answer = await command()
-      connection.answered()
-      return answer
-    } catch (error) {
-      // A refusal is an answer too.
-      if ((error as Error).name === 'ReplyError') connection.answered()
-      else connection.failed()
-      throw new StoreError('unavailable', 'Redis did not do as asked', { cause: error })
-    }
-  }
-
   return {
     start: () => connection.connect(),
     async stop() {
@@ -91,11 +75,11 @@ export function createRedisPresenceStore(
     },
     healthy: () => connection.healthy(),
     async read(subject) {
-      return decode(await ask(() => redis.getBuffer(keys(subject).record)))
+      return decode(await connection.ask(() => redis.getBuffer(keys(subject).record)))
     },
     async write(subject, expected, next): Promise<WriteOutcome> {
       const { record, due } = keys(subject)
-      const answer = await ask(() =>
+      const answer = await connection.ask(() =>
         redis.presenceWriteBuffer(
           record,
           due,
@@ -110,12 +94,12 @@ export function createRedisPresenceStore(
     },
     async due(bucket, nowMs, limit) {
       const list = `${prefix}:{p${bucket}}:due`
-      const found = await ask(() => redis.zrangebyscoreBuffer(list, 0, nowMs, 'LIMIT', 0, limit))
+      const found = await connection.ask(() => redis.zrangebyscoreBuffer(list, 0, nowMs, 'LIMIT', 0, limit))
       const subjects = found.map((member) => new Uint8Array(member))
       const there = await Promise.all(
         subjects.map(async (subject) => {
           const { record, due } = keys(subject)
-          return (await ask(() => redis.presenceForget(record, due, Buffer.from(subject)))) === 0
+          return (await connection.ask(() => redis.presenceForget(record, due, Buffer.from(subject)))) === 0
         }),
       )
       return subjects.filter((_, i) => there[i])
