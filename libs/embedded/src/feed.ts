@@ -140,6 +140,21 @@ class LmdbFeed implements FenceFeed {
     })
   }
 
+  clear(expected: FeedHead): Promise<void> {
+    return this.#queue(async () => {
+      if (this.#head.hash !== expected.hash || this.#head.epoch !== expected.epoch) return
+      const next = firstHead(randomBytes(8).toString('hex'))
+      const store = this.#open()
+      const keys = store.keys(Buffer.from([STEP]), Buffer.from([DOC + 1]), Number.MAX_SAFE_INTEGER)
+      await this.#write([
+        { key: Buffer.from([HEAD]), value: json(next) },
+        ...keys.map((key) => ({ key, value: undefined })),
+      ])
+      this.#stages.clear()
+      this.#head = next
+    })
+  }
+
   async stage(stage: string, docs: readonly DocChange[]): Promise<void> {
     // Nothing compares with it: no turn is needed.
     await this.#write(docs.map((change) => ({ key: rowKey(change, BY_STAGE, stage), value: bodyOf(change) })))

@@ -108,6 +108,22 @@ export function fenceFeedContract(name: string, open: () => Promise<FeedUnderTes
       expect(await everything(feed)).toEqual([])
     })
 
+    it('forgets all of it in another epoch, if nobody has written meanwhile', async () => {
+      await write(feed, { docs: [fence('a')] })
+      const seen = await feed.head()
+      await write(feed, { docs: [fence('b')] })
+      await feed.clear(seen)
+      expect((await everything(feed)).length).toBe(2)
+      const before = await feed.head()
+      await feed.clear(before)
+      expect(await everything(feed)).toEqual([])
+      const after = await feed.head()
+      expect(after.seq).toBe(0)
+      expect(after.epoch).not.toBe(before.epoch)
+      expect(await write(feed, { docs: [fence('c')] })).toBe(1)
+      expect(await everything(feed)).toEqual(['fence acme c {"of":"c"}'])
+    })
+
     it('lists by id, page by page, each tenant and kind for itself', async () => {
       const ids = Array.from({ length: 1203 }, (_, i) => `f${String(i).padStart(4, '0')}`)
       await feed.stage(

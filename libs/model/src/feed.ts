@@ -71,6 +71,8 @@ export interface FenceFeed {
   head(): Promise<FeedHead>
   /** Makes the step `stepAfter(head, …)` of `expected`, or tells what the head is instead (and changed nothing). */
   append(expected: FeedHead, step: FeedStep): Promise<null | { readonly head: FeedHead }>
+  /** Forgets everything, if the head is still this one: the next `head` begins another epoch. */
+  clear(expected: FeedHead): Promise<void>
   /** Adds documents to a stage: nobody sees them before a step takes it. */
   stage(stage: string, docs: readonly DocChange[]): Promise<void>
   /** Forgets a stage that no step has taken. */

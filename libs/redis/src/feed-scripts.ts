@@ -65,16 +65,25 @@ for i = 3, #ARGV, 2 do
 end
 return true`
 
+/** Forgets the head, and with it all; the rest is unlinked afterwards, a name at a time. ARGV: epoch, hash. */
+const CLEAR = `
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'hash')
+if head[1] ~= ARGV[1] or head[2] ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[1])
+return 1`
+
 /** The commands that the scripts are. */
 export interface FeedCommands {
   feedBegin(head: string, epoch: string, hash: string): Promise<[string, string, string]>
   feedAppend(head: string, ...args: string[]): Promise<[string, string, string] | null>
+  feedClear(head: string, epoch: string, hash: string): Promise<number>
   feedFold(head: string, ...args: string[]): Promise<unknown>
 }
 
 export function withFeedCommands(redis: Redis): Redis & FeedCommands {
   redis.defineCommand('feedBegin', { numberOfKeys: 1, lua: BEGIN })
   redis.defineCommand('feedAppend', { numberOfKeys: 1, lua: APPEND })
+  redis.defineCommand('feedClear', { numberOfKeys: 1, lua: CLEAR })
   redis.defineCommand('feedFold', { numberOfKeys: 1, lua: FOLD })
   return redis as Redis & FeedCommands
 }

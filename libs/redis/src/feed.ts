@@ -117,6 +117,17 @@ class RedisFeed implements FenceFeed {
     return { head: { epoch: other[0], seq: Number(other[1]), hash: other[2] } }
   }
 
+  async clear({ epoch, hash }: FeedHead): Promise<void> {
+    const cleared = await this.#ask(() => this.#redis.feedClear(this.#key('head'), epoch, hash))
+    if (cleared === 0) return
+    const lists = ['steps', 'audit', 'stages', ...DOC_KINDS.map((kind) => `docs:${kind}`)]
+    for (const kind of DOC_KINDS) {
+      const tenants = await this.#ask(() => this.#redis.smembers(this.#key(`tenants:${kind}`)))
+      lists.push(...tenants.map((tenant) => `ids:${kind}:${tenant}`), `tenants:${kind}`)
+    }
+    for (const name of lists) await this.#ask(() => this.#redis.unlink(this.#key(name)))
+  }
+
   async stage(stage: string, docs: readonly DocChange[]): Promise<void> {
     const fields = docs.flatMap(({ kind, tenant, id, body }) => [`${kind}\0${tenant}\0${id}`, body ?? ''])
     if (fields.length > 0) await this.#ask(() => this.#redis.hset(this.#key(`stage:${stage}`), ...fields))

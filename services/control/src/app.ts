@@ -18,7 +18,10 @@ export interface ControlParts {
   /** False: fences come from a file. */
   readonly fencesWritable: boolean
   /** What explanations are made of; null where there is no index. */
-  readonly explain: { readonly moment: () => ExplainMoment; readonly limits: ExplainLimits } | null
+  readonly explain: {
+    readonly moment: (tenant: string) => ExplainMoment | Promise<ExplainMoment>
+    readonly limits: ExplainLimits
+  } | null
   readonly clock?: Clock
 }
 

@@ -17,7 +17,11 @@ export interface ExplainLimits {
   readonly maxPingFutureMs: number
 }
 
-export function explainRoute(moment: () => ExplainMoment, limits: ExplainLimits, clock: () => number): Route {
+export function explainRoute(
+  moment: (tenant: string) => ExplainMoment | Promise<ExplainMoment>,
+  limits: ExplainLimits,
+  clock: () => number,
+): Route {
   return {
     method: 'post',
     path: '/v1/explain',
@@ -40,7 +44,7 @@ export function explainRoute(moment: () => ExplainMoment, limits: ExplainLimits,
       const accuracy = raw['accuracy'] ?? null
       if (accuracy !== null && !(typeof accuracy === 'number' && accuracy >= 0))
         throw new Problem('invalid', 'accuracy must be metres, 0 or more')
-      const { index, feed, campaignsOf } = moment()
+      const { index, feed, campaignsOf } = await moment(tenant)
       const steps = index.explain(tenant, lon, lat)
       const time = at as number
       return {

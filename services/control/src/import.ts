@@ -1,7 +1,7 @@
 // Many fences in one request: read in a thread of their own, staged in pieces, in force by one small step.
 import { randomBytes } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
-import type { FenceFeed } from '@fencepost/model'
+import type { DocChange, FenceFeed } from '@fencepost/model'
 import { mustBeWritable } from './fences.ts'
 import { Problem } from './problem.ts'
 import { oneOf, tenantOf } from './read.ts'
@@ -13,8 +13,9 @@ export const MAX_IMPORT_BYTES = 256 * 1024 * 1024
 const BODY_TIMEOUT_MS = 300_000
 /** Rows that the answer names; the rest is counted. */
 const NAMED_FAULTS = 1000
-/** Pieces that may wait to be written. */
 const HEAP_MB = 2048
+/** So few fences are a step like any other, which nodes take as single changes; more are staged, and nodes make a new index of all. */
+const SMALL = { fences: 1000, bytes: 1024 * 1024 } as const
 
 export interface ImportOrder {
   readonly text: Uint8Array
@@ -92,13 +93,15 @@ export function importRoute({ feed, writer, writable }: { feed: FenceFeed; write
     mustBeWritable(writable)
     const stage = randomBytes(6).toString('base64url')
     let staged: Promise<void> | null = null
+    const held: DocChange[] = []
+    let bytes = 0
     try {
       const reading = await read({ text: body, tenant }, async (docs) => {
         if (dryRun) return
-        staged = feed.stage(
-          stage,
-          docs.map(({ id, body }) => ({ kind: 'fence', tenant, id, body })),
-        )
+        held.push(...docs.map(({ id, body }): DocChange => ({ kind: 'fence', tenant, id, body })))
+        bytes += docs.reduce((sum, { body }) => sum + body.length, 0)
+        if (staged === null && held.length <= SMALL.fences && bytes <= SMALL.bytes) return
+        staged = feed.stage(stage, held.splice(0))
         await staged
       })
       const { rows, kept, faults, faultCount } = reading
@@ -110,7 +113,9 @@ export function importRoute({ feed, writer, writable }: { feed: FenceFeed; write
         })
       if (dryRun || kept === 0)
         return { status: 200, json: { ...report, imported: 0, dry_run: dryRun, seq: (await feed.head()).seq } }
-      const seq = await writer.write(principal, { what: `import ${kept} fences`, tenant }, () => ({ stage }))
+      const seq = await writer.write(principal, { what: `import ${kept} fences`, tenant }, () =>
+        staged === null ? held : { stage },
+      )
       staged = null
       return { status: 200, json: { ...report, imported: kept, dry_run: false, seq } }
     } finally {

@@ -366,6 +366,11 @@ export const ingestSettings = {
   }),
   ...kafkaSettings,
   ...redisSettings,
+  dataDir: setting.string({
+    env: 'FENCEPOST_DATA_DIR',
+    default: '.fencepost/node',
+    help: 'folder of the last good fences of the feed and of their index, for a start without Redis; each node its own',
+  }),
   rootKey: setting.secret({
     env: 'FENCEPOST_ROOT_KEY',
     help: 'key of subjects and event ids, the same on every node, never changed; openssl rand -hex 32',

@@ -3,6 +3,7 @@ import { parseKey } from '@fencepost/policy'
 import { configFromCommandLine, createLogger, runUntilSignal } from '@fencepost/runtime'
 import { createNode } from './app.ts'
 import { ingestSettings } from './config.ts'
+import { feedOf } from './feed/source.ts'
 import { loadFenceFile } from './fence-file.ts'
 import { presenceOf } from './presence/source.ts'
 
@@ -18,6 +19,7 @@ try {
     logger,
     sink: { kafka: config },
     ...presenceOf(config),
+    ...feedOf(config, logger),
     rootKey: parseKey('FENCEPOST_ROOT_KEY', config.rootKey),
     pseudonymKey: parseKey('FENCEPOST_PSEUDONYM_KEY', config.pseudonymKey),
     loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger, { indexPath: config.indexFile }),

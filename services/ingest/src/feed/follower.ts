@@ -3,7 +3,7 @@
 
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
-import { rename } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { normaliseFeature } from '@fencepost/geo'
 import { type FenceChange, type PackedFences, packFences } from '@fencepost/match'
 import {
@@ -26,7 +26,7 @@ export interface FollowerParts {
   readonly name: string
   /** Whether fences are taken from the feed, too. */
   readonly withFences: boolean
-  /** Where a load writes its fences down, one feature a line, for `loadFile`. */
+  /** Where the last good load is kept, its fences one feature a line: what a start without the feed begins with. */
   readonly fencesPath: string
   /** Reads and indexes such a file where no request waits for it. */
   readonly loadFile: (path: string) => Promise<PackedFences>
@@ -35,8 +35,22 @@ export interface FollowerParts {
   readonly publishView: (update: FeedUpdate) => void
 }
 
+/** A load of all of it. */
+interface Loaded {
+  readonly packed: PackedFences | null
+  readonly update: FeedUpdate
+}
+
+/** What is kept beside the fences of the last good load. */
+interface Good {
+  readonly head: FeedHead
+  readonly docs: readonly DocChange[]
+  /** Lines of fences; 0 = none. */
+  readonly fences: number
+}
+
 export interface Follower {
-  /** All of the feed as it is now; what comes later is followed from there once `start` was called. */
+  /** All of the feed as it is now, or the last good of it where it cannot be read; what comes later is followed once `start` was called. */
   load(): Promise<PackedFences>
   start(): void
   stop(): Promise<void>
@@ -53,6 +67,7 @@ const MAX_PAUSE_MS = 5000
 
 export function createFollower(parts: FollowerParts): Follower {
   const { feed, logger, withFences } = parts
+  const goodPath = `${parts.fencesPath}.head`
   let head: FeedHead | null = null
   let problem: string | null = null
   let stopped = false
@@ -63,9 +78,10 @@ export function createFollower(parts: FollowerParts): Follower {
   let timer: NodeJS.Timeout | undefined
   let retryAt = 0
 
-  async function load(): Promise<{ readonly packed: PackedFences | null; readonly update: FeedUpdate }> {
+  async function load(): Promise<Loaded> {
     const side: DocChange[] = []
-    const writing = `${parts.fencesPath}.new`
+    // A name of its own: other nodes may keep theirs in the same place.
+    const writing = `${parts.fencesPath}.${parts.name}`
     const out = withFences ? createWriteStream(writing, { mode: 0o600 }) : null
     // A stream that breaks says so when it is written to or closed.
     out?.on('error', () => {})
@@ -83,11 +99,46 @@ export function createFollower(parts: FollowerParts): Follower {
     if (out !== null) {
       out.end()
       await once(out, 'close')
+      packed = written === 0 ? packFences([]) : await parts.loadFile(writing)
       await rename(writing, parts.fencesPath)
-      packed = written === 0 ? packFences([]) : await parts.loadFile(parts.fencesPath)
     }
     head = next
+    const good: Good = { head: next, docs: side, fences: written }
+    await writeFile(goodPath, JSON.stringify(good), { mode: 0o600 }).catch((error: unknown) => {
+      logger.warn({ error: textOf(error) }, 'the last good of the feed is not kept')
+    })
     return { packed, update: { isWhole: true, docs: side, place: { epoch: next.epoch, seq: next.seq } } }
+  }
+
+  /** What was good last, for a start without the feed. Rejects where there is none. */
+  async function loadGood(): Promise<Loaded> {
+    const good = JSON.parse(await readFile(goodPath, 'utf8')) as Good
+    const { epoch, seq } = good.head
+    let packed: PackedFences | null = null
+    if (withFences) packed = good.fences === 0 ? packFences([]) : await parts.loadFile(parts.fencesPath)
+    head = good.head
+    return { packed, update: { isWhole: true, docs: good.docs, place: { epoch, seq } } }
+  }
+
+  async function loadAtStart(): Promise<Loaded> {
+    try {
+      return await load()
+    } catch (error) {
+      problem = textOf(error)
+      try {
+        const loaded = await loadGood()
+        logger.warn({ error: problem, ...head }, 'the feed cannot be read: the last good of it is in force')
+        return loaded
+      } catch {
+        // Fences of a file are enough to serve; without any there is nothing to serve.
+        if (withFences) throw error
+        logger.warn(
+          { error: problem },
+          'the feed cannot be read: there are no campaigns and keys but those of the settings',
+        )
+        return { packed: null, update: { isWhole: true, docs: [], place: { epoch: '', seq: 0 } } }
+      }
+    }
   }
 
   /** Everything anew, in force in one step. */
@@ -171,7 +222,7 @@ export function createFollower(parts: FollowerParts): Follower {
 
   return {
     async load() {
-      const { packed, update } = await load()
+      const { packed, update } = await loadAtStart()
       parts.publishView(update)
       return packed ?? packFences([])
     },

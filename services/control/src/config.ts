@@ -1,0 +1,55 @@
+// Every setting of a control node: name, default, unit and reason.
+import { type ConfigOf, setting } from '@fencepost/runtime'
+
+export const controlSettings = {
+  adminPort: setting.int({
+    env: 'FENCEPOST_ADMIN_PORT',
+    default: 8082,
+    min: 0,
+    max: 65535,
+    help: 'port of the API; 0 = any free one, logged in the "listening" line',
+  }),
+  adminHost: setting.string({
+    env: 'FENCEPOST_ADMIN_HOST',
+    default: '127.0.0.1',
+    help: 'address the API listens on; any other than a loopback one needs FENCEPOST_ADMIN_TOKEN',
+  }),
+  adminToken: setting.secret({
+    env: 'FENCEPOST_ADMIN_TOKEN',
+    optional: true,
+    help: 'the owner’s token; without it everybody who reaches the port is the owner',
+  }),
+  redisUrl: setting.secret({
+    env: 'FENCEPOST_REDIS_URL',
+    help: 'redis://[user:password@]host:port[/db] or rediss://…, where the nodes follow the feed',
+  }),
+  redisTimeoutMs: setting.int({
+    env: 'FENCEPOST_REDIS_TIMEOUT_MS',
+    default: 2000,
+    min: 10,
+    max: 30_000,
+    unit: 'ms',
+    help: 'a command that Redis has not answered by then has failed',
+  }),
+  dataDir: setting.string({
+    env: 'FENCEPOST_DATA_DIR',
+    default: '.fencepost/control',
+    help: 'folder of the durable copy of the feed, mode 0700; one process at a time',
+  }),
+  stopDeadlineMs: setting.int({
+    env: 'FENCEPOST_STOP_DEADLINE_MS',
+    default: 15_000,
+    min: 100,
+    max: 300_000,
+    unit: 'ms',
+    help: 'after SIGTERM: time to answer and close',
+  }),
+  logLevel: setting.choice({
+    env: 'FENCEPOST_LOG_LEVEL',
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
+    default: 'info',
+    help: 'lowest level that is logged',
+  }),
+} as const
+
+export type ControlConfig = ConfigOf<typeof controlSettings>
