@@ -20,8 +20,8 @@ export interface RedisConnection {
   /** Connected, answering, and what `check` looked at was as it must be. */
   healthy(): boolean
   /**
-   * The answer of a command. Rejects with a StoreError for whatever goes wrong, at once where Redis is known to be away: after several
-   * failures in a row it is taken to be until it answers a PING.
+   * What the command is answered. Rejects with a StoreError: at once while Redis is down, which after several failures in a row it is taken
+   * to be until it answers a PING.
    */
   ask<T>(command: () => Promise<T>): Promise<T>
 }
@@ -57,6 +57,7 @@ export function createConnection(
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   })
   let isUp = false
+  let stopped = false
   let failures = 0
   let probe: NodeJS.Timeout | undefined
   let isChecked = false
@@ -93,17 +94,8 @@ export function createConnection(
     )
   })
 
-  const healthy = (): boolean => isUp && isChecked && failures < FAILURES
-
-  function failed(): void {
-    failures++
-    if (failures < FAILURES || probe !== undefined) return
-    say('silent', () => logger.warn({}, 'redis does not answer'))
-    probeSoon()
-  }
-
   /** Somebody has to find out when it answers again, as nothing else is sent to it. */
-  function probeSoon(): void {
+  function askAgain(): void {
     probe = setTimeout(() => {
       redis.ping().then(
         () => {
@@ -111,15 +103,26 @@ export function createConnection(
           probe = undefined
           say('answers', () => logger.info({}, 'redis answers again'))
         },
-        () => probeSoon(),
+        () => askAgain(),
       )
     }, PROBE_MS)
     probe.unref()
   }
 
+  function failed(): void {
+    failures++
+    if (failures < FAILURES || probe !== undefined) return
+    say('silent', () => logger.warn({}, 'redis does not answer'))
+    askAgain()
+  }
+
+  const healthy = (): boolean => isUp && isChecked && failures < FAILURES
+
   return {
     redis,
     async ask(command) {
+      if (stopped) throw new StoreError('stopped', 'the connection to Redis is closed')
+      // A store that does not do as it must is as good as none.
       if (!healthy()) throw new StoreError('unavailable', 'Redis is not reachable')
       try {
         const answer = await command()
@@ -148,6 +151,7 @@ export function createConnection(
       }
     },
     disconnect() {
+      stopped = true
       isUp = false
       clearTimeout(probe)
       redis.disconnect()
@@ -167,6 +171,6 @@ export async function refuseEviction(redis: Redis): Promise<void> {
   const limit = Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0)
   if (policy === 'noeviction' || (limit === 0 && policy === 'unknown')) return
   throw new Error(
-    `Redis has maxmemory-policy ${policy}: it would drop who is inside when memory runs out; set maxmemory-policy noeviction`,
+    `Redis has maxmemory-policy ${policy}: it would drop what it is to keep when memory runs out; set maxmemory-policy noeviction`,
   )
 }

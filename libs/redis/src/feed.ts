@@ -1,9 +1,9 @@
-// The feed in Redis: one script a step, which compares the head and so serialises whoever writes. A stage lies in a hash of its own until a
-// step takes it; afterwards its documents are folded into the others in pieces, by whoever reads next.
+// The feed in Redis. A stage lies in keys of its own that nobody reads until a step takes it: then it lies over the documents, and its rows
+// are moved among them afterwards, page by page. So no script touches more than a page, and readers see all of a stage or nothing.
 import { randomBytes } from 'node:crypto'
 import {
   type AuditEntry,
-  DOC_KINDS,
+  type Clock,
   type Doc,
   type DocChange,
   type DocKind,
@@ -14,10 +14,22 @@ import {
   firstHead,
   type Logger,
   type NodeReport,
+  StoreError,
 } from '@fencepost/model'
-import { Redis } from 'ioredis'
 import { createConnection, type RedisConnection, type RedisOptions, refuseEviction } from './client.ts'
-import { type FeedCommands, withFeedCommands } from './feed-scripts.ts'
+import {
+  ALL_ROWS,
+  docOf,
+  mergeRows,
+  pieces,
+  type RowPage,
+  type RowRange,
+  rowName,
+  rowsAfter,
+  rowValue,
+} from './feed-rows.ts'
+import { type FeedKeys, feedKeys, feedScripts, type HeadReply } from './feed-scripts.ts'
+import { createFeedWatch, type FeedWatch } from './feed-watch.ts'
 
 export interface RedisFeedOptions extends RedisOptions {
   /** Before every key; others may share the Redis. Default `fencepost`. */
@@ -28,60 +40,72 @@ export interface RedisFeedOptions extends RedisOptions {
   readonly maxAudit?: number
 }
 
-/** Documents in one command, and fields in one script. */
-const PAGE = 500
+/** Rows that one script reads or writes, and their bytes: a millisecond or two, in which Redis does nothing else. */
+const PAGE_ROWS = 500
+const PAGE_BYTES = 1024 * 1024
+/** Steps in one answer; it ends before with the step that brings it to so many bytes. */
+const MAX_FOLLOW = 1000
+const FOLLOW_BYTES = 4 * 1024 * 1024
+/** A stage that no step takes is gone then: whoever made it is, too. */
+const STAGE_MS = 3_600_000
 /** A node that has not reported for so long is gone. */
 const REPORT_MS = 15_000
+const STAGE_NAME = /^[\w-]{1,64}$/
 
-/** A FenceFeed in Redis (6.2 or later). `start` resolves without a Redis that is down and rejects when it would evict keys. */
+/**
+ * A FenceFeed in Redis (6.2 or later). `start` resolves without a Redis that is down and rejects when it would evict keys. What fails is a
+ * StoreError within the command timeout; a write may have been made then. `steps` answers with fewer than `limit` when they are large.
+ *
+ * @throws RangeError for a `maxSteps` or `maxAudit` below 1
+ */
 export function createRedisFeed(
   options: RedisFeedOptions,
-  { logger, now = Date.now }: { readonly logger: Logger; readonly now?: () => number },
+  { logger, now = Date.now }: { readonly logger: Logger; readonly now?: Clock },
 ): FenceFeed {
   return new RedisFeed(options, logger, now)
 }
 
 class RedisFeed implements FenceFeed {
-  readonly #connection: RedisConnection
-  readonly #redis: Redis & FeedCommands
-  /** Subscribed, so that it can do nothing else. */
-  readonly #listening: Redis
-  readonly #listeners = new Set<() => void>()
-  readonly #keys: string
   readonly #maxSteps: number
   readonly #maxAudit: number
-  readonly #now: () => number
+  readonly #logger: Logger
+  readonly #now: Clock
+  readonly #keys: FeedKeys
+  readonly #connection: RedisConnection
+  readonly #scripts: ReturnType<typeof feedScripts>
+  readonly #watch: FeedWatch
+  /** Pieces that this process has written of a stage: a step takes all of them or none. */
+  readonly #pieces = new Map<string, number>()
+  #tidying: Promise<void> | null = null
 
   constructor(
-    { prefix = 'fencepost', maxSteps, maxAudit, ...options }: RedisFeedOptions,
+    { prefix = 'fencepost', maxSteps = 10_000, maxAudit = 100_000, ...options }: RedisFeedOptions,
     logger: Logger,
-    now: () => number,
+    now: Clock,
   ) {
-    this.#connection = createConnection(options, { logger, check: refuseEviction })
-    this.#redis = withFeedCommands(this.#connection.redis)
-    this.#keys = `${prefix}:{feed}:`
-    this.#maxSteps = maxSteps ?? 10_000
-    this.#maxAudit = maxAudit ?? 100_000
+    for (const [name, value] of Object.entries({ maxSteps, maxAudit }))
+      if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} must be 1 or more, got ${value}`)
+    this.#maxSteps = maxSteps
+    this.#maxAudit = maxAudit
+    this.#logger = logger
     this.#now = now
-    this.#listening = new Redis(options.url, {
-      lazyConnect: true,
-      retryStrategy: (times) => Math.min(50 * times, 1000),
-      maxRetriesPerRequest: null,
-    })
-    // The other connection says what there is to say.
-    this.#listening.on('error', () => {})
-    // After a reconnect something may have been missed.
-    for (const event of ['ready', 'message']) this.#listening.on(event, () => this.#tell())
+    this.#keys = feedKeys(prefix)
+    this.#connection = createConnection(options, { logger, check: refuseEviction })
+    this.#scripts = feedScripts(this.#connection.redis, this.#keys)
+    const { url, commandTimeoutMs = 1000 } = options
+    this.#watch = createFeedWatch({ url, commandTimeoutMs, ...this.#keys }, logger)
   }
 
   async start(): Promise<void> {
     await this.#connection.connect()
-    this.#listening.subscribe(this.#key('changed')).catch(() => {})
+    // Whoever took a stage may have ended before it was tidied.
+    if (this.healthy()) this.#tidy()
   }
 
   async stop(): Promise<void> {
     this.#connection.disconnect()
-    this.#listening.disconnect()
+    await this.#watch.stop()
+    await this.#tidying
   }
 
   healthy(): boolean {
@@ -90,174 +114,145 @@ class RedisFeed implements FenceFeed {
 
   async head(): Promise<FeedHead> {
     const { epoch, hash } = firstHead(randomBytes(8).toString('hex'))
-    const [theirs, seq, head] = await this.#ask(() => this.#redis.feedBegin(this.#key('head'), epoch, hash))
-    return { epoch: theirs, seq: Number(seq), hash: head }
+    return headOf(await this.#ask(() => this.#scripts.begin(epoch, hash)))
   }
 
   async append(expected: FeedHead, step: FeedStep): Promise<null | { readonly head: FeedHead }> {
-    const { action, audit } = step
+    const { action, audit, seq, hash } = step
+    const begin = firstHead(randomBytes(8).toString('hex'))
+    const stage = 'stage' in action ? stageName(action.stage) : ''
     const docs = 'docs' in action ? action.docs : []
-    const other = await this.#ask(() =>
-      this.#redis.feedAppend(
-        this.#key('head'),
-        this.#keys,
-        expected.epoch,
-        expected.hash,
-        String(step.seq),
-        step.hash,
-        JSON.stringify(step),
-        JSON.stringify({ ...audit, seq: step.seq }),
-        String(this.#maxSteps),
-        String(this.#maxAudit),
-        'stage' in action ? action.stage : '',
-        ...docs.flatMap(({ kind, tenant, id, body }) => [kind, tenant, id, body === null ? '-' : `+${body}`]),
+    const rows = docs.flatMap((change) => [rowName(change), rowValue(change, seq)])
+    const reply = await this.#ask(() =>
+      this.#scripts.append(
+        ...[begin.epoch, begin.hash, expected.epoch, expected.hash, seq, hash],
+        ...[JSON.stringify(step), JSON.stringify(audit), this.#maxSteps, this.#maxAudit],
+        ...[stage, this.#pieces.get(stage) ?? 0],
+        ...rows,
       ),
     )
-    if (other === null) return null
-    return { head: { epoch: other[0], seq: Number(other[1]), hash: other[2] } }
+    if (reply === 'gone') throw new StoreError('unavailable', 'Redis has lost what was staged')
+    if (typeof reply !== 'number') return { head: headOf(reply) }
+    this.#pieces.delete(stage)
+    if (reply > 0) this.#tidy()
+    return null
   }
 
   async clear({ epoch, hash }: FeedHead): Promise<void> {
-    const cleared = await this.#ask(() => this.#redis.feedClear(this.#key('head'), epoch, hash))
-    if (cleared === 0) return
-    const lists = ['steps', 'audit', 'stages', ...DOC_KINDS.map((kind) => `docs:${kind}`)]
-    for (const kind of DOC_KINDS) {
-      const tenants = await this.#ask(() => this.#redis.smembers(this.#key(`tenants:${kind}`)))
-      lists.push(...tenants.map((tenant) => `ids:${kind}:${tenant}`), `tenants:${kind}`)
-    }
-    for (const name of lists) await this.#ask(() => this.#redis.unlink(this.#key(name)))
+    await this.#ask(() => this.#scripts.clear(epoch, hash))
   }
 
+  /** @throws RangeError for a stage whose name is not 1..64 letters, digits, "_" or "-" */
   async stage(stage: string, docs: readonly DocChange[]): Promise<void> {
-    const fields = docs.flatMap(({ kind, tenant, id, body }) => [`${kind}\0${tenant}\0${id}`, body ?? ''])
-    if (fields.length > 0) await this.#ask(() => this.#redis.hset(this.#key(`stage:${stage}`), ...fields))
+    stageName(stage)
+    for (const piece of pieces(docs, PAGE_ROWS, PAGE_BYTES)) {
+      const rows = piece.flatMap((change) => [rowName(change), change.body ?? ''])
+      const isOpen = await this.#ask(() => this.#scripts.stage(stage, STAGE_MS, ...rows))
+      if (isOpen === 0) throw new Error('a step has taken the stage')
+      this.#pieces.set(stage, (this.#pieces.get(stage) ?? 0) + 1)
+    }
   }
 
   async unstage(stage: string): Promise<void> {
-    if ((await this.#ask(() => this.#redis.hexists(this.#key('stages'), stage))) === 1)
-      throw new Error('a step has taken the stage')
-    await this.#ask(() => this.#redis.unlink(this.#key(`stage:${stage}`)))
+    stageName(stage)
+    const isOpen = await this.#ask(() => this.#scripts.unstage(stage))
+    if (isOpen === 0) throw new Error('a step has taken the stage')
+    this.#pieces.delete(stage)
   }
 
   async get(name: DocName): Promise<Doc | null> {
-    await this.#fold()
-    const stored = await this.#ask(() => this.#redis.hget(this.#key(`docs:${name.kind}`), `${name.tenant}\0${name.id}`))
-    return stored === null ? null : docFrom(name, stored)
+    const row = rowName(name)
+    const value = await this.#ask(() => this.#scripts.get(row))
+    return value === null ? null : docOf(name, value)
   }
 
   async list(kind: DocKind, tenant: string, after: string, limit: number): Promise<Doc[]> {
-    await this.#fold()
-    const from = after === '' ? '-' : `(${after}`
     const docs: Doc[] = []
-    const ids = await this.#ask(() =>
-      this.#redis.zrangebylex(this.#key(`ids:${kind}:${tenant}`), from, '+', 'LIMIT', 0, limit),
-    )
-    for (let at = 0; at < ids.length; at += PAGE) {
-      const page = ids.slice(at, at + PAGE)
-      const fields = page.map((id) => `${tenant}\0${id}`)
-      const stored = await this.#ask(() => this.#redis.hmget(this.#key(`docs:${kind}`), ...fields))
-      page.forEach((id, i) => {
-        const text = stored[i] ?? null
-        const doc = text === null ? null : docFrom({ kind, tenant, id }, text)
-        if (doc !== null) docs.push(doc)
-      })
+    let { from, to } = rowsAfter(kind, tenant, after)
+    while (docs.length < limit) {
+      const page = await this.#page({ from, to }, Math.min(PAGE_ROWS, limit - docs.length))
+      docs.push(...page.docs.slice(0, limit - docs.length))
+      if (page.next === null) break
+      from = page.next
     }
     return docs
   }
 
   async snapshot(take: (docs: readonly Doc[]) => void | Promise<void>): Promise<FeedHead> {
     const head = await this.head()
-    for (const kind of DOC_KINDS) {
-      await this.#fold()
-      for (const tenant of await this.#ask(() => this.#redis.smembers(this.#key(`tenants:${kind}`)))) {
-        for (let after = ''; ; ) {
-          const docs = await this.list(kind, tenant, after, PAGE)
-          if (docs.length === 0) break
-          await take(docs)
-          after = (docs.at(-1) as Doc).id
-        }
-      }
+    for (let from: string | null = ALL_ROWS.from; from !== null; ) {
+      const page = await this.#page({ from, to: ALL_ROWS.to }, PAGE_ROWS, head)
+      if (page.docs.length > 0) await take(page.docs)
+      from = page.next
     }
-    // One that was emptied or restored meanwhile is not what was read.
-    const end = await this.head()
-    if (end.epoch !== head.epoch || end.seq < head.seq) throw new Error('the feed was replaced while it was read')
     return head
   }
 
   async steps(after: number, limit: number): Promise<FeedStep[] | null> {
-    const { seq } = await this.head()
-    if (after > seq) return null
-    const last = Math.min(seq, after + limit)
-    if (last === after) return []
-    const wanted = Array.from({ length: last - after }, (_, i) => String(after + 1 + i))
-    const stored = await this.#ask(() => this.#redis.hmget(this.#key('steps'), ...wanted))
-    if (stored.some((step) => step === null)) return null
-    return stored.map((step) => JSON.parse(step as string) as FeedStep)
+    const steps = await this.#ask(() => this.#scripts.follow(after, Math.min(limit, MAX_FOLLOW), FOLLOW_BYTES))
+    return steps?.map((step) => JSON.parse(step) as FeedStep) ?? null
   }
 
   async audit(before: number, limit: number): Promise<(AuditEntry & { readonly seq: number })[]> {
-    const { seq } = await this.head()
-    // The newest is the first, and none is missing between two.
-    const from = Math.max(0, seq - before + 1)
-    const entries = await this.#ask(() => this.#redis.lrange(this.#key('audit'), from, from + limit - 1))
-    return entries.map((entry) => JSON.parse(entry) as AuditEntry & { seq: number })
+    if (before < 1 || limit < 1) return []
+    const { redis } = this.#connection
+    const last = `${Math.min(before, Number.MAX_SAFE_INTEGER) - 1}-0`
+    const found = await this.#ask(() => redis.xrevrange(this.#keys.audit, last, '-', 'COUNT', limit))
+    return found.map(([id, [, entry]]) => ({
+      ...(JSON.parse(entry as string) as AuditEntry),
+      seq: Number.parseInt(id, 10),
+    }))
   }
 
   watch(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => {
-      this.#listeners.delete(listener)
-    }
+    return this.#watch.add(listener)
   }
 
   async report(report: NodeReport): Promise<void> {
-    await this.#ask(() => this.#redis.hset(this.#key('nodes'), report.node, JSON.stringify(report)))
+    const { node, at } = report
+    await this.#ask(() => this.#scripts.report(node, at, JSON.stringify(report), this.#now() - REPORT_MS, REPORT_MS))
   }
 
   async reports(): Promise<NodeReport[]> {
-    const all = await this.#ask(() => this.#redis.hgetall(this.#key('nodes')))
     const since = this.#now() - REPORT_MS
-    const reports = Object.values(all).map((text) => JSON.parse(text) as NodeReport)
-    const gone = reports.filter(({ at }) => at < since).map(({ node }) => node)
-    if (gone.length > 0) await this.#ask(() => this.#redis.hdel(this.#key('nodes'), ...gone))
-    return reports.filter(({ at }) => at >= since)
-  }
-
-  /** Folds in the stages that steps have taken. Two that do it at once do the same. */
-  async #fold(): Promise<void> {
-    const stages = await this.#ask(() => this.#redis.hgetall(this.#key('stages')))
-    const inOrder = Object.entries(stages).sort(([, a], [, b]) => Number(a) - Number(b))
-    for (const [stage, seq] of inOrder) {
-      let cursor = '0'
-      do {
-        const [next, fields] = await this.#ask(() =>
-          this.#redis.hscan(this.#key(`stage:${stage}`), cursor, 'COUNT', PAGE),
-        )
-        cursor = next
-        if (fields.length > 0)
-          await this.#ask(() => this.#redis.feedFold(this.#key('head'), this.#keys, seq, ...fields))
-      } while (cursor !== '0')
-      await this.#ask(() => this.#redis.hdel(this.#key('stages'), stage))
-      await this.#ask(() => this.#redis.unlink(this.#key(`stage:${stage}`)))
-    }
-  }
-
-  #key(name: string): string {
-    return `${this.#keys}${name}`
+    const all = await this.#ask(() => this.#connection.redis.hvals(this.#keys.reports))
+    const reports = all.map((report) => JSON.parse(report) as NodeReport).filter(({ at }) => at >= since)
+    return reports.sort((a, b) => (a.node < b.node ? -1 : 1))
   }
 
   #ask<T>(command: () => Promise<T>): Promise<T> {
     return this.#connection.ask(command)
   }
 
-  #tell(): void {
-    for (const listener of this.#listeners) listener()
+  /** @param since pages belong together only while the feed goes on from this head */
+  async #page({ from, to }: RowRange, rows: number, since?: FeedHead): Promise<RowPage> {
+    const [epoch, seq, ...sources] = await this.#ask(() => this.#scripts.page(from, to, rows, PAGE_BYTES))
+    if (since !== undefined && (epoch !== since.epoch || Number(seq) < since.seq))
+      throw new StoreError('unavailable', 'Redis lost documents while they were read')
+    return mergeRows(sources)
+  }
+
+  /** Moves what taken stages hold among the documents. Several may do so at once: each page is whoever's comes first. */
+  #tidy(): void {
+    this.#tidying ??= this.#tidyAll()
+      .catch((error: Error) => {
+        if (this.healthy()) this.#logger.warn({ error: error.message }, 'a stage could not be tidied for now')
+      })
+      .finally(() => {
+        this.#tidying = null
+      })
+  }
+
+  async #tidyAll(): Promise<void> {
+    while ((await this.#ask(() => this.#scripts.tidy(PAGE_ROWS, PAGE_BYTES))) > 0);
   }
 }
 
-/** What is kept: the step, a line end, the body; an empty body is a removal. */
-function docFrom(name: DocName, stored: string): Doc | null {
-  const end = stored.indexOf('\n')
-  const body = stored.slice(end + 1)
-  return body === '' ? null : { ...name, body, seq: Number(stored.slice(0, end)) }
+function headOf([epoch, seq, hash]: HeadReply): FeedHead {
+  return { epoch, seq: Number(seq), hash }
+}
+
+function stageName(stage: string): string {
+  if (!STAGE_NAME.test(stage)) throw new RangeError('a stage is named by 1..64 letters, digits, "_" or "-"')
+  return stage
 }

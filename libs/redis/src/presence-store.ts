@@ -61,7 +61,7 @@ export function createRedisPresenceStore(
   { logger, now = Date.now }: { readonly logger: Logger; readonly now?: () => number },
 ): PresenceStore {
   const connection = createConnection(options, { logger, check: refuseEviction })
-  const { redis } = connection
+  const { redis, ask } = connection
   defineScripts(redis)
   const keys = (subject: Uint8Array) => {
     const tag = `${prefix}:{p${presenceBucket(subject)}}`
@@ -75,11 +75,11 @@ export function createRedisPresenceStore(
     },
     healthy: () => connection.healthy(),
     async read(subject) {
-      return decode(await connection.ask(() => redis.getBuffer(keys(subject).record)))
+      return decode(await ask(() => redis.getBuffer(keys(subject).record)))
     },
     async write(subject, expected, next): Promise<WriteOutcome> {
       const { record, due } = keys(subject)
-      const answer = await connection.ask(() =>
+      const answer = await ask(() =>
         redis.presenceWriteBuffer(
           record,
           due,
@@ -94,12 +94,12 @@ export function createRedisPresenceStore(
     },
     async due(bucket, nowMs, limit) {
       const list = `${prefix}:{p${bucket}}:due`
-      const found = await connection.ask(() => redis.zrangebyscoreBuffer(list, 0, nowMs, 'LIMIT', 0, limit))
+      const found = await ask(() => redis.zrangebyscoreBuffer(list, 0, nowMs, 'LIMIT', 0, limit))
       const subjects = found.map((member) => new Uint8Array(member))
       const there = await Promise.all(
         subjects.map(async (subject) => {
           const { record, due } = keys(subject)
-          return (await connection.ask(() => redis.presenceForget(record, due, Buffer.from(subject)))) === 0
+          return (await ask(() => redis.presenceForget(record, due, Buffer.from(subject)))) === 0
         }),
       )
       return subjects.filter((_, i) => there[i])
