@@ -40,7 +40,7 @@ export interface RedisFeedOptions extends RedisOptions {
   readonly maxAudit?: number
 }
 
-/** Rows that one script reads or writes, and their bytes: a millisecond or two, in which Redis does nothing else. */
+/** Rows that one script reads or writes, and their bytes: a few milliseconds, in which Redis does nothing else. */
 const PAGE_ROWS = 500
 const PAGE_BYTES = 1024 * 1024
 /** Steps in one answer; it ends before with the step that brings it to so many bytes. */
