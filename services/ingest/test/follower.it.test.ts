@@ -51,6 +51,8 @@ async function following() {
     logger: silentLogger,
     clock: Date.now,
     name: 'node',
+    inFlightSince: () => null,
+    retention: () => null,
     withFences: true,
     fencesPath: join(folder, 'fences.ndjson'),
     async loadFile(path) {

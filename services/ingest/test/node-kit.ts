@@ -4,6 +4,7 @@ import { BatchHits, type EventSink, type Fence, type RecordBatch, recordValue, S
 import { createIdentities } from '@fencepost/policy'
 import { createDecoder, createEventEncoder } from '@fencepost/wire'
 import { Counters } from '../src/counters.ts'
+import { InFlight } from '../src/in-flight.ts'
 import { createPipeline, type Pipeline } from '../src/pipeline.ts'
 import { createMoments } from '../src/presence/source.ts'
 
@@ -74,6 +75,8 @@ export function kit(fences: readonly Fence[], { maxEventBytes = 65_536 } = {}): 
     decoder: createDecoder({ maxPings: 1000, maxAgeMs: 72 * 3600_000, maxFutureMs: 300_000 }),
     moment: createMoments(() => index),
     subjects: null,
+    onMinor: null,
+    inFlight: new InFlight(),
     hits: new BatchHits(1000),
     identities: createIdentities({ rootKey: Buffer.alloc(32, 1), pseudonymKey: Buffer.alloc(32, 2) }),
     encoder: createEventEncoder({

@@ -16,7 +16,7 @@ import {
   type Logger,
   stepHash,
 } from '@fencepost/model'
-import type { FeedUpdate } from './feed-view.ts'
+import { type FeedUpdate, VIEW_KINDS } from './feed-view.ts'
 
 export interface FollowerParts {
   readonly feed: FenceFeed
@@ -33,6 +33,10 @@ export interface FollowerParts {
   readonly publishIndex: (packed: PackedFences) => void
   readonly applyFences: (changes: readonly FenceChange[]) => Promise<void>
   readonly publishView: (update: FeedUpdate) => void
+  /** Since when the oldest batch has been under way, epoch ms, or null: none is. */
+  readonly inFlightSince: () => number | null
+  /** What it states and finds of how long data are kept, for control to show; null = nothing. */
+  readonly retention: () => unknown
 }
 
 /** A load of all of it. */
@@ -90,7 +94,7 @@ export function createFollower(parts: FollowerParts): Follower {
       const fences: string[] = []
       for (const doc of docs) {
         if (doc.kind === 'fence') fences.push(doc.body, '\n')
-        else if (doc.kind === 'campaign' || doc.kind === 'key') side.push(nameAndBody(doc))
+        else if (VIEW_KINDS.has(doc.kind)) side.push(nameAndBody(doc))
       }
       written += fences.length
       if (out !== null && fences.length > 0 && !out.write(fences.join(''))) await once(out, 'drain')
@@ -169,7 +173,7 @@ export function createFollower(parts: FollowerParts): Follower {
     const docs = 'docs' in step.action ? step.action.docs : []
     const changes = withFences ? docs.flatMap(fenceChange) : []
     if (changes.length > 0) await parts.applyFences(changes)
-    const side = docs.filter(({ kind }) => kind === 'campaign' || kind === 'key')
+    const side = docs.filter(({ kind }) => VIEW_KINDS.has(kind))
     parts.publishView({ isWhole: false, docs: side, place: { epoch, seq: step.seq } })
     head = { epoch, seq: step.seq, hash: step.hash }
   }
@@ -217,7 +221,16 @@ export function createFollower(parts: FollowerParts): Follower {
   async function report(): Promise<void> {
     if (head === null) return
     const { epoch, seq } = head
-    await feed.report({ node: parts.name, epoch, seq, at: parts.clock(), problem }).catch(() => {})
+    const report = {
+      node: parts.name,
+      epoch,
+      seq,
+      at: parts.clock(),
+      problem,
+      inFlightSince: parts.inFlightSince(),
+      retention: parts.retention(),
+    }
+    await feed.report(report).catch(() => {})
   }
 
   return {
