@@ -9,12 +9,12 @@ import {
   type FeedHead,
   type FeedStep,
   type FenceFeed,
+  isNextStep,
   type Logger,
-  stepHash,
 } from '@fencepost/model'
 import type { FeedUpdate } from './feed-view.ts'
 import { createLastGood, type Kept } from './last-good.ts'
-import { isOurs, isStep, isUsable } from './usable.ts'
+import { isOurs, isUsable } from './usable.ts'
 
 export interface FollowerParts {
   readonly feed: FenceFeed
@@ -143,7 +143,7 @@ export function createFollower(parts: FollowerParts): Follower {
       const steps: FeedStep[] | null = await feed.steps(head.seq, STEPS)
       if (steps === null || steps.length === 0) return reload('steps are missing')
       for (const step of steps) {
-        if (!fits(step, head)) return reload('a step that was not made from what is here')
+        if (!isNextStep(step, head)) return reload('a step that was not made from what is here')
         if ('stage' in step.action) return reload('an import')
         if (!(await take(step))) return reload('many steps since the last load')
       }
@@ -223,7 +223,10 @@ export function createFollower(parts: FollowerParts): Follower {
       return packed ?? packFences([])
     },
     start() {
-      unwatch = feed.watch(look)
+      unwatch = feed.watch(() => {
+        retryAt = 0 // whoever was told by the store need not wait until it may be back
+        look()
+      })
       timer = setInterval(look, LOOK_MS)
       timer.unref()
       look()
@@ -236,13 +239,6 @@ export function createFollower(parts: FollowerParts): Follower {
     },
     state: () => ({ epoch: head?.epoch ?? '', seq: head?.seq ?? 0, problem }),
   }
-}
-
-/** Was the step made from this head, and is it whole? */
-function fits(step: FeedStep, head: FeedHead): boolean {
-  if (!isStep(step)) return false
-  const { seq, prev, hash, action, audit } = step
-  return seq === head.seq + 1 && prev === head.hash && hash === stepHash(prev, action, audit)
 }
 
 /** Is this the beginning of an epoch, and was there more before? */

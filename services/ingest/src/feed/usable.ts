@@ -1,18 +1,10 @@
 // Which documents of the feed a node can use. Control lets only such through; what was written past it must not stop what is right.
 import { readCampaign } from '@fencepost/match/eligibility'
-import type { DocChange, DocName, FeedStep } from '@fencepost/model'
+import type { DocChange, DocName } from '@fencepost/model'
 
 /** Tenants and tokens are control's. */
 export function isOurs({ kind }: DocName): boolean {
   return kind === 'fence' || kind === 'campaign' || kind === 'key'
-}
-
-/** Is it a step at all? That it is the right one its hash tells. */
-export function isStep(value: unknown): value is FeedStep {
-  const action = isObject(value) ? value['action'] : null
-  if (!isObject(action)) return false
-  const { stage, docs } = action
-  return typeof stage === 'string' || (Array.isArray(docs) && docs.every(isChange))
 }
 
 /** Can it be read as what its kind says? Of a fence only its frame is looked at: its geometry is checked where it is indexed. */
@@ -26,14 +18,4 @@ export function isUsable({ kind, tenant, id, body }: DocChange): boolean {
   } catch {
     return false
   }
-}
-
-function isChange(value: unknown): boolean {
-  if (!isObject(value)) return false
-  const { kind, tenant, id, body } = value
-  return [kind, tenant, id].every((name) => typeof name === 'string') && (body === null || typeof body === 'string')
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
 }
