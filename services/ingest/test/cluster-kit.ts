@@ -33,6 +33,8 @@ export interface Asked {
   readonly json: Record<string, unknown>
 }
 
+export type Ask = (method: string, path: string, body?: unknown) => Promise<Asked>
+
 /** Starts all of it; `name` is of its topics. */
 export async function startCluster(bootstrap: string, name: string) {
   if (!existsSync(INGEST) || !existsSync(CONTROL)) throw new Error('dist is missing; run: make build')
@@ -44,7 +46,8 @@ export async function startCluster(bootstrap: string, name: string) {
   const nodes: ServiceProcess[] = []
   const ports: number[] = []
   const adminPorts: number[] = []
-  let control: ServiceProcess | undefined
+  /** By their folders. */
+  const controls = new Map<string, ServiceProcess>()
   let controlPort = 0
   let key = ''
 
@@ -53,8 +56,9 @@ export async function startCluster(bootstrap: string, name: string) {
     /** A client past all of ours. */
     admin,
 
-    async startControl(data = 'control'): Promise<void> {
-      control = await startService({
+    /** Starts a control node with its copy in that folder; returns how it is asked. The last one is who `ask` asks. */
+    async startControl(data = 'control'): Promise<Ask> {
+      const control = await startService({
         entry: CONTROL,
         env: {
           FENCEPOST_ADMIN_PORT: '0',
@@ -64,10 +68,13 @@ export async function startCluster(bootstrap: string, name: string) {
           FENCEPOST_DATA_DIR: join(folder, data),
         },
       })
-      controlPort = (await control.listening()).adminPort
+      controls.set(data, control)
+      const { adminPort } = await control.listening()
+      controlPort = adminPort
+      return (...of) => askAt(adminPort, ...of)
     },
-    async stopControl(): Promise<void> {
-      await control?.kill9()
+    async stopControl(data = 'control'): Promise<void> {
+      await controls.get(data)?.kill9()
     },
 
     async startNode(i: number, more: Record<string, string> = {}): Promise<void> {
@@ -102,20 +109,13 @@ export async function startCluster(bootstrap: string, name: string) {
 
     async stop(): Promise<void> {
       admin.disconnect()
-      for (const service of [...nodes, control]) await service?.kill9()
+      for (const service of [...nodes, ...controls.values()]) await service?.kill9()
       await redis.stop()
       removeFolder(folder)
     },
 
     /** Asks control. */
-    async ask(method: string, path: string, body?: unknown): Promise<Asked> {
-      const answer = await fetch(`http://127.0.0.1:${controlPort}${path}`, {
-        method,
-        headers: { authorization: `Bearer ${TOKEN}` },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      })
-      return { status: answer.status, json: (await answer.json()) as Record<string, unknown> }
-    },
+    ask: (method: string, path: string, body?: unknown): Promise<Asked> => askAt(controlPort, method, path, body),
 
     put: (id: string, lat: number, properties: Record<string, unknown> = {}): Promise<Asked> =>
       cluster.ask('PUT', `/v1/tenants/acme/fences/${id}`, fenceAt(lat, properties)),
@@ -169,6 +169,15 @@ export async function startCluster(bootstrap: string, name: string) {
     throw error
   }
   return cluster
+}
+
+async function askAt(port: number, method: string, path: string, body?: unknown): Promise<Asked> {
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${TOKEN}` },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  return { status: answer.status, json: (await answer.json()) as Record<string, unknown> }
 }
 
 export type Cluster = Awaited<ReturnType<typeof startCluster>>

@@ -4,7 +4,7 @@ import { needs } from '@fencepost/testbed/needs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Cluster, POLL, startCluster } from './cluster-kit.ts'
 
-const EMPTY = 'the feed is empty, and not filled anew yet'
+const EMPTY = 'the feed is empty, and is not filled in yet'
 
 needs('kafka', 'a cluster', (bootstrap) => {
   let cluster: Cluster

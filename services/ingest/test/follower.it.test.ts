@@ -175,7 +175,6 @@ it.each<[string, (steps: FeedStep[]) => FeedStep[] | null]>([
 it.each<[string, (head: { epoch: string; seq: number; hash: string }) => { epoch: string; seq: number; hash: string }]>(
   [
     ['another epoch', (head) => ({ ...head, epoch: 'another' })],
-    ['a head that went back', (head) => ({ ...head, seq: head.seq - 1, hash: 'x' })],
     ['a head of the same number and another hash', (head) => ({ ...head, hash: 'x' })],
   ],
 )('loads all of it for %s', async (_, bend) => {
@@ -217,6 +216,26 @@ it('keeps what is in force when the feed is emptied, says so, and follows whoeve
   await append(feed, { docs: [fence('b')] })
   await vi.waitFor(() => expect(ids(inForce)).toEqual(['b']), 5000)
   await vi.waitFor(() => expect(follower.state()).toMatchObject({ seq: 1, problem: null }), 5000)
+})
+
+it('keeps what is in force when the feed went back, says so, and follows once somebody writes to it', async () => {
+  const { feed, bent, inForce, follower, loads } = await following()
+  for (const id of ['a', 'b', 'c']) await append(feed, { docs: [fence(id)] })
+  await vi.waitFor(() => expect(ids(inForce)).toEqual(['a', 'b', 'c']), 5000)
+  const { epoch } = follower.state()
+  bent.head = async () => ({ epoch, seq: 1, hash: 'older' })
+  await vi.waitFor(
+    () => expect(follower.state()).toEqual({ epoch, seq: 3, problem: expect.stringContaining('went back') }),
+    5000,
+  )
+  expect([ids(inForce), loads()]).toEqual([['a', 'b', 'c'], 0])
+  bent.head = async () => ({ epoch, seq: 2, hash: 'written since' })
+  bent.snapshot = async (take) => {
+    await feed.snapshot(take)
+    return { epoch, seq: 2, hash: 'written since' }
+  }
+  await vi.waitFor(() => expect(follower.state()).toEqual({ epoch, seq: 2, problem: null }), 5000)
+  expect(loads()).toBe(1)
 })
 
 it('keeps what is in force when the feed is emptied while it is loaded', async () => {

@@ -39,10 +39,10 @@ interface Loaded {
   readonly update: FeedUpdate
 }
 
-/** An epoch in which nothing has been written yet says nothing about fences: it is what is left of a store that was emptied. */
-class FeedIsEmpty extends Error {
-  constructor() {
-    super('the feed is empty, and not filled anew yet')
+/** The feed has less than there was: what is left of a store that was emptied or set back, until somebody fills it in or writes to it. */
+class FeedHasLess extends Error {
+  constructor({ seq }: FeedHead) {
+    super(`the feed ${seq === 0 ? 'is empty' : 'went back'}, and is not filled in yet`)
   }
 }
 
@@ -66,6 +66,8 @@ export function createFollower(parts: FollowerParts): Follower {
   const { feed, logger, withFences } = parts
   const lastGood = createLastGood(parts)
   let head: FeedHead | null = null
+  /** How the feed was found when it had less than what is in force. */
+  let less: FeedHead | null = null
   let problem: string | null = null
   let stopped = false
   let running: Promise<void> | null = null
@@ -75,12 +77,12 @@ export function createFollower(parts: FollowerParts): Follower {
   let timer: NodeJS.Timeout | undefined
   let retryAt = 0
 
-  /** @param had what an empty feed must not take the place of */
+  /** @param had what a feed that has less must not take the place of */
   async function load(had: FeedHead | null): Promise<Loaded> {
     const writing = await lastGood.write()
     try {
       const next = await feed.snapshot(writing.add)
-      if (isEmptied(next, had)) throw new FeedIsEmpty()
+      if (hasLess(next, had)) throw new FeedHasLess(next)
       const packed = await packedFrom(await writing.end())
       return { packed, update: updateOf(await writing.keep(next)) }
     } catch (error) {
@@ -127,18 +129,25 @@ export function createFollower(parts: FollowerParts): Follower {
   }
 
   /** Everything anew, in force in one step. */
-  async function reload(why: string): Promise<void> {
+  async function reload(why: string, had: FeedHead | null = head): Promise<void> {
     logger.info({ reason: why }, 'the feed is loaded anew')
-    const { packed, update } = await load(head)
+    const { packed, update } = await load(had)
     if (packed !== null) parts.publishIndex(packed)
     parts.publishView(update)
   }
 
   async function follow(): Promise<void> {
     const now = await feed.head()
-    if (isEmptied(now, head)) throw new FeedIsEmpty()
+    if (hasLess(now, head)) {
+      if (less?.epoch !== now.epoch) less = now
+      if (less.hash === now.hash) throw new FeedHasLess(now)
+      // Somebody has written to it as it is.
+      less = null
+      return reload('the feed went back', now)
+    }
+    less = null
     if (head === null || head.epoch !== now.epoch) return reload('another epoch')
-    if (now.seq < head.seq || (now.seq === head.seq && now.hash !== head.hash)) return reload('the feed went back')
+    if (now.seq === head.seq && now.hash !== head.hash) return reload('another step of this number')
     while (head.seq < now.seq && !stopped) {
       const steps: FeedStep[] | null = await feed.steps(head.seq, STEPS)
       if (steps === null || steps.length === 0) return reload('steps are missing')
@@ -202,7 +211,7 @@ export function createFollower(parts: FollowerParts): Follower {
           logger.error({ error: textOf(error) }, 'the feed cannot be followed; what is in force stays')
         problem = textOf(error)
         // Whoever fills it anew is heard of, and asking costs nothing.
-        if (!(error instanceof FeedIsEmpty))
+        if (!(error instanceof FeedHasLess))
           retryAt = parts.clock() + Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** failures++)
         break
       }
@@ -241,9 +250,9 @@ export function createFollower(parts: FollowerParts): Follower {
   }
 }
 
-/** Is this the beginning of an epoch, and was there more before? */
-function isEmptied(now: FeedHead, had: FeedHead | null): boolean {
-  return now.seq === 0 && had !== null && had.seq > 0
+/** Is this the beginning of an epoch, or an earlier place of the same one, and was there more before? */
+function hasLess(now: FeedHead, had: FeedHead | null): boolean {
+  return had !== null && now.seq < had.seq && (now.seq === 0 || now.epoch === had.epoch)
 }
 
 function textOf(error: unknown): string {
