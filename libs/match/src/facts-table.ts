@@ -33,6 +33,8 @@ export class FactsWriter {
   readonly #commonNumbers = new Map<string, number>()
   /** Fences whose edge presence measures its distance from. */
   readonly #margins = new Set<number>()
+  /** Numbers of the fences that end, and when. */
+  readonly expiries: [number: number, expiresAt: number][] = []
 
   get size(): number {
     return this.ids.length
@@ -45,6 +47,7 @@ export class FactsWriter {
     // What is absent leaves no trace in JSON either.
     const common = plain ? PLAIN : JSON.stringify({ tags, campaigns, dwellS, border, expiresAt })
     if (border?.exitMarginM !== undefined) this.#margins.add(this.ids.length)
+    if (expiresAt !== undefined) this.expiries.push([this.ids.length, expiresAt])
     this.#names.push(name)
     this.#versions.push(version)
     this.#tenantOf.push(numberOf(tenant, this.tenants, this.#tenantNumbers))
