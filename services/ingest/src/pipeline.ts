@@ -1,6 +1,7 @@
 // The ping's path, top to bottom. One batch is one synchronous pass until its events are encoded; the only thing awaited is
 // the sink. Nothing here knows HTTP.
 import { performance } from 'node:perf_hooks' // the global is an accessor: a property look-up and a call more
+import type { CampaignBook } from '@fencepost/match/eligibility'
 import {
   type BatchHits,
   type Clock,
@@ -20,6 +21,7 @@ import type { Moment, SubjectBatch, Subjects } from './presence/subjects.ts'
 /** The index in force, and the campaigns and the place in the feed that go with it. */
 export interface PipelineMoment extends Moment {
   readonly index: FenceIndex
+  readonly book: CampaignBook
 }
 
 export interface PipelineParts {
@@ -78,7 +80,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     return publish(admitted)
   }
 
-  /** One synchronous pass: decode, validate, consent, match, encode. */
+  /** One synchronous pass: decode, validate, consent, match, eligible, encode. */
   function admit(body: Uint8Array, encoding: Encoding, tenant: string, now: number): Outcome | Admitted {
     const refusal = decoder.decode(body, encoding, now) // 400, 413; per-ping reasons: libs/wire/src/validate.ts
     if (refusal !== null) return refusal
@@ -87,13 +89,14 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     if (applyConsent(batch) !== null) return settle(encoding, now, 0) // nothing of them is matched, kept or told
 
     const moment = parts.moment()
-    const { index } = moment
+    const { index, book } = moment
     index.matchBatchInto(tenant, columns, hits)
     if (hits.matched === 0 && subjects === null) return settle(encoding, now, 0)
 
     const identity = identities.of(tenant, batch.text, batch.deviceStart, batch.deviceLength)
     const { pseudonym, idKey } = identity
-    const records = encoder.encodeMatches({ batch, hits, index, tenant, pseudonym, idKey, receivedMs: now })
+    const campaigns = book.size === 0 ? null : book // nothing is asked for where there is nothing to know
+    const records = encoder.encodeMatches({ batch, hits, index, tenant, pseudonym, idKey, receivedMs: now, campaigns })
     const accepted = acceptedPings()
     // Nothing to tell: every hit was an event_too_large, or no ping is left that could move presence.
     if (records === null && (subjects === null || accepted === 0)) return settle(encoding, now, 0)

@@ -55,6 +55,28 @@ describe('the pipeline', () => {
     expect([sink.batches.length, counters.matched, counters.accepted]).toEqual([1, 3, 5])
   })
 
+  it('names the campaigns that are open on a fence at the time of the ping, whoever lists whom', async () => {
+    const { send, sink } = kit([{ ...MARKET, tags: ['food'], campaigns: ['spring', 'kept elsewhere'] }, HARBOUR], {
+      campaigns: {
+        'by fence': { fences: ['market'] },
+        'by tag': { tags: ['food'] },
+        spring: { paused: true },
+        ended: { fences: ['market'], end: new Date(NOW - 30_000).toISOString() },
+        elsewhere: { fences: ['stall'] },
+      },
+    })
+    await send(batchOf([at(9.99, 53.55, { age: 30_000 }), at(9.99, 53.55, { age: 30_001 })]))
+    await send(batchOf([at(9.99, 53.55)]), 'other')
+    const always = ['by fence', 'by tag', 'kept elsewhere']
+    expect(
+      eventsOf(sink).map(({ fences }) => (fences as { campaigns: string[] }[]).map((one) => one.campaigns)),
+    ).toEqual([
+      [[], always],
+      [[], ['by fence', 'by tag', 'ended', 'kept elsewhere']],
+      [['spring'], ['kept elsewhere', 'spring']],
+    ])
+  })
+
   it('shows a tenant only its own fences and those of every tenant', async () => {
     const { send, sink } = kit([
       circle('mine', 1, 1, 100, 'acme'),

@@ -38,7 +38,12 @@ export function createMoments(
   view: Pick<FeedView, 'book' | 'place'> = createFeedView(parseSdkKeys('')),
 ): () => PipelineMoment {
   let { book } = view
-  const momentOf = (of: FenceIndex): PipelineMoment => ({ index: of, feed: view.place(), rules: rulesOf(of, book) })
+  const momentOf = (of: FenceIndex): PipelineMoment => ({
+    index: of,
+    book,
+    feed: view.place(),
+    rules: rulesOf(of, book),
+  })
   let last = momentOf(index())
   return () => {
     const now = index()
