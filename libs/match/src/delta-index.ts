@@ -4,6 +4,7 @@ import { BeaconTable } from './beacon-table.ts'
 import { NODE_ENTRIES, type PackedTrees } from './box-tree.ts'
 import { CircleTable } from './circle-table.ts'
 import { FactsTable } from './delta-facts.ts'
+import { ExpiryTable } from './expiry-table.ts'
 import { EVERY_TENANT } from './facts-table.ts'
 import type { PackedDelta, PackedParts } from './packed-delta.ts'
 import { PolygonTable } from './polygon-table.ts'
@@ -22,6 +23,7 @@ export class DeltaIndex {
   /** How many slots of the base no longer count. */
   readonly goneCount: number
   readonly #sensitive: ReadonlySet<number>
+  readonly expiries: ExpiryTable
   readonly #facts: FactsTable
   /** Root and number of each tenant's own fences; those of every tenant have EVERY_TENANT. */
   readonly #tenants: ReadonlyMap<string, number>
@@ -49,6 +51,7 @@ export class DeltaIndex {
     this.#circles = new CircleTable(packed.circles)
     this.#beacons = new BeaconTable(packed.beacons)
     this.#ranks = packed.ranks
+    this.expiries = new ExpiryTable(packed.expiries)
     this.#gone = packed.gone
     this.#stack = new Uint32Array(packed.trees.height * NODE_ENTRIES + 1)
   }

@@ -34,6 +34,8 @@ export class FactsWriter {
   /** Fences whose edge presence measures its distance from. */
   readonly #margins = new Set<number>()
   readonly #sensitive = new Set<number>()
+  /** Numbers of the fences that end, and when. */
+  readonly expiries: [number: number, expiresAt: number][] = []
 
   get size(): number {
     return this.ids.length
@@ -48,6 +50,7 @@ export class FactsWriter {
     const common = plain ? PLAIN : JSON.stringify({ tags, campaigns, dwellS, border, expiresAt })
     if (border?.exitMarginM !== undefined) this.#margins.add(this.ids.length)
     if (isSensitive(fence)) this.#sensitive.add(this.ids.length)
+    if (expiresAt !== undefined) this.expiries.push([this.ids.length, expiresAt])
     this.#names.push(name)
     this.#versions.push(version)
     this.#tenantOf.push(numberOf(tenant, this.tenants, this.#tenantNumbers))

@@ -6,6 +6,7 @@ import { type BeaconRegion, type PackedBeacons, packBeacons } from './beacon-tab
 import { type BoxItem, type PackedTrees, packTrees } from './box-tree.ts'
 import { packCircles } from './circle-table.ts'
 import { type PackedFacts, packFacts } from './delta-facts.ts'
+import { packExpiries } from './expiry-table.ts'
 import { type FactsTable, inSlotOrder } from './facts-table.ts'
 import { type PackedPolygons, packPolygons } from './polygon-table.ts'
 
@@ -30,6 +31,8 @@ export interface PackedDelta {
   readonly beacons: PackedBeacons
   /** Where each of its fences stands among the slots of the base: between two of them. */
   readonly ranks: Float64Array
+  /** Of its own fences, by slot. */
+  readonly expiries: Float64Array
   /** A bit for each slot of the base whose fence was removed or replaced. */
   readonly gone: Uint8Array
   /** How many they are. */
@@ -65,6 +68,7 @@ export function packDelta(base: FactsTable, fences: readonly Fence[], gone: Iter
     circles: sharedArray(packCircles(plan.circles)),
     beacons: shared(packBeacons(tenants.map(({ beacons }) => beacons))),
     ranks: sharedArray(ranksIn(base, sorted)),
+    expiries: sharedArray(expiriesOf(sorted)),
     gone: sharedArray(bits),
     goneCount,
     sensitive: sorted.flatMap((fence, slot) => (isSensitive(fence) ? [slot] : [])),
@@ -74,6 +78,12 @@ export function packDelta(base: FactsTable, fences: readonly Fence[], gone: Iter
 /** Between the slots of the base, in their own order. */
 function ranksIn(base: FactsTable, sorted: readonly Fence[]): Float64Array {
   return Float64Array.from(sorted, ({ id, tenant }, i) => base.place(id, tenant) - 1 + (i + 1) / (sorted.length + 1))
+}
+
+function expiriesOf(sorted: readonly Fence[]): Float64Array {
+  return packExpiries(
+    sorted.flatMap(({ expiresAt }, slot): [number, number][] => (expiresAt === undefined ? [] : [[slot, expiresAt]])),
+  )
 }
 
 type Numbers = Uint8Array | Int16Array | Int32Array | Uint32Array | Float64Array

@@ -4,6 +4,7 @@ import type { Fence, Polygon } from '@fencepost/model'
 import type { BaseIndex } from './base-index.ts'
 import { type BeaconRegion, beaconSources, packBeacons } from './beacon-table.ts'
 import { CellBuilder, type Placed } from './cell-builder.ts'
+import { packExpiries } from './expiry-table.ts'
 import { FactsWriter } from './facts-table.ts'
 import { CELL_SLACK_DEG } from './grid.ts'
 import { DoubleList, IntList, type WordChunks } from './growing.ts'
@@ -123,6 +124,7 @@ class BasePacker implements Packer {
       arraySource(final.views.f64.subarray(0, final.length)),
       arraySource(Uint32Array.from(margins.sort(([a], [b]) => a - b).flat())),
       arraySource(Uint32Array.from(facts.sensitive, (number) => slots[number])),
+      arraySource(packExpiries(facts.expiries.map(([number, expiresAt]) => [slots[number], expiresAt]))),
       ...facts.sections(bySlot, tenantOrder),
       ...beaconSources(packBeacons(inOrder.map(({ regions }) => regions))),
     ])

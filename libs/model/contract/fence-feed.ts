@@ -102,6 +102,13 @@ export function fenceFeedContract(name: string, open: () => Promise<FeedUnderTes
       expect((await everything(feed)).length).toBe(4)
     })
 
+    it('keeps with a stage where it is from', async () => {
+      await feed.stage('stage003', [fence('a')])
+      const action = { stage: 'stage003', from: { epoch: 'other', seq: 7 } }
+      await write(feed, action)
+      expect(await feed.steps(0, 10)).toMatchObject([{ seq: 1, action }])
+    })
+
     it('forgets a stage that nobody took', async () => {
       await feed.stage('stage002', [fence('a'), fence('b')])
       await feed.unstage('stage002')

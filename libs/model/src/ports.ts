@@ -115,7 +115,9 @@ export interface FenceIndex {
   matchInto(tenant: string, lon: number, lat: number, out: SlotList): void
   /** The same for a beacon sighting; `id` holds the whole id of the kind at `offset`. */
   matchBeaconInto(tenant: string, kind: number, id: Uint8Array, offset: number, out: SlotList): void
-  /** Every ping of the batch whose `reason` is 0, into `out`, replacing what it held. */
+  /**
+   * Every ping of the batch whose `reason` is 0, into `out`, replacing what it held; without fences that have expired at the ping's own `at`.
+   */
   matchBatchInto(tenant: string, columns: PingColumns, out: BatchHits): void
   /** The fence of that id that `tenant` sees, or null. */
   find(tenant: string, id: string): FenceFacts | null

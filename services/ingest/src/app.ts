@@ -178,6 +178,12 @@ export function createNode(parts: NodeParts): FencepostNode {
     fencesLoadedAt: fences.loadedAt,
     sinkHealthy: serving.sinkHealthy,
   })
+  if (follower !== null)
+    metrics.gauge(
+      'fencepost_feed_following',
+      '1 while the feed is followed, 0 while the last good of it is in force',
+      () => (follower.state().problem === null ? 1 : 0),
+    )
   serving.addMetrics(metrics)
   if (privacy !== null) addPrivacyMetrics(metrics, privacy.privacy)
   if (serving.counts.kafka !== null) addKafkaMetrics(metrics, serving.counts.kafka)

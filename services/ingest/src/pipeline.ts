@@ -1,6 +1,7 @@
 // The ping's path, top to bottom. One batch is one synchronous pass until its events are encoded; the only thing awaited is
 // the sink. Nothing here knows HTTP.
 import { performance } from 'node:perf_hooks' // the global is an accessor: a property look-up and a call more
+import type { CampaignBook } from '@fencepost/match/eligibility'
 import {
   type BatchHits,
   type Clock,
@@ -24,6 +25,7 @@ import { dropSensitive } from './sensitive-places.ts'
 export interface PipelineMoment extends Moment {
   readonly index: FenceIndex
   readonly tenantRules: (tenant: string) => TenantRules
+  readonly book: CampaignBook
 }
 
 export interface PipelineParts {
@@ -88,7 +90,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     return publish(admitted)
   }
 
-  /** One synchronous pass: decode, validate, consent, match, encode. */
+  /** One synchronous pass: decode, validate, consent, match, eligible, encode. */
   function admit(body: Uint8Array, encoding: Encoding, tenant: string, now: number): Outcome | Admitted {
     const refusal = decoder.decode(body, encoding, now) // 400, 413; per-ping reasons: libs/wire/src/validate.ts
     if (refusal !== null) return refusal
@@ -105,15 +107,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       return admitted(encoding, now, 0, () => onMinor(of).then(() => null))
     }
 
-    const { index } = moment
+    const { index, book } = moment
     index.matchBatchInto(tenant, columns, hits)
     if (index.hasSensitive) dropSensitive(columns, hits, index)
     if (hits.matched === 0 && subjects === null) return settle(encoding, now, 0)
 
     const identity = identities.of(tenant, batch.text, batch.deviceStart, batch.deviceLength)
     const { pseudonym, idKey } = identity
+    const campaigns = book.size === 0 ? null : book // nothing is asked for where there is nothing to know
     const matches = permission.matches
-      ? encoder.encodeMatches({ batch, hits, index, tenant, pseudonym, idKey, receivedMs: now })
+      ? encoder.encodeMatches({ batch, hits, index, tenant, pseudonym, idKey, receivedMs: now, campaigns })
       : null
     const accepted = acceptedPings()
     // Nothing to tell: every hit was an event_too_large, or no ping is left that could move presence.

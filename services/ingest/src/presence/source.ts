@@ -50,6 +50,7 @@ export function createMoments(
   let { book } = view
   const momentOf = (of: FenceIndex): PipelineMoment => ({
     index: of,
+    book,
     feed: view.place(),
     rules: rulesOf(of, book),
     tenantRules: view.tenant,
