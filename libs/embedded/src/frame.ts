@@ -1,10 +1,14 @@
 // The stored form of the record batches that became durable together: one frame is one LMDB value. Pure bytes in, bytes out.
 // Little-endian. Header (16 bytes): version, 3 zero bytes, crc32 of all that follows it, batches, records. Then each batch:
-// bytes that follow, records, content type, zero, tenant length, key length, two zero bytes; tenant, key; times, ends, ids, values.
+// bytes that follow, records, content type, flags, tenant length, key length, two zero bytes; tenant, key; times, ends, ids, values. A batch
+// that was erased is a hole: its header alone, flagged, so that the records behind it keep their numbers.
 import { crc32 } from 'node:zlib'
 import { type ContentType, EVENT_ID_BYTES, type RecordBatch, type Topic } from '@fencepost/model'
 
 export const FRAME_VERSION = 1
+/** Of a frame with a hole, which a reader that knows none would take for damaged. */
+const HOLED_VERSION = 2
+const HOLE = 1
 const HEADER_BYTES = 16
 const CHECKED_FROM = 8
 const BATCH_HEADER_BYTES = 16
@@ -129,7 +133,8 @@ export function decodeFrame(frame: Buffer, topic: Topic, fromRecord = 0): { firs
     const end = at + 4 + frame.readUInt32LE(at)
     const count = frame.readUInt32LE(at + 4)
     if (end > frame.length) throw new FrameError(`batch ${i} ends beyond the frame's end`)
-    if (first + count > fromRecord) found.push({ first, batch: decodeBatch(frame, at, end, count, topic) })
+    const isHole = frame.readUInt8(at + 9) === HOLE
+    if (!isHole && first + count > fromRecord) found.push({ first, batch: decodeBatch(frame, at, end, count, topic) })
     first += count
     at = end
   }
@@ -141,11 +146,52 @@ export function frameRecords(frame: Buffer): number {
   return checkFrame(frame).records
 }
 
+/**
+ * The frame without the batches of these keys, and how many records those had; null: it has none of them. Throws a FrameError when the
+ * frame is damaged.
+ */
+export function eraseInFrame(
+  frame: Buffer,
+  keys: ReadonlySet<string>,
+): { readonly frame: Buffer; readonly records: number } | null {
+  const { batches, records } = checkFrame(frame)
+  const parts: Buffer[] = [frame.subarray(0, HEADER_BYTES)]
+  let erased = 0
+  let at = HEADER_BYTES
+  for (let i = 0; i < batches; i++) {
+    const end = at + 4 + frame.readUInt32LE(at)
+    const count = frame.readUInt32LE(at + 4)
+    const keyStart = at + BATCH_HEADER_BYTES + frame.readUInt16LE(at + 10)
+    const key = frame.toString('utf8', keyStart, keyStart + frame.readUInt16LE(at + 12))
+    if (frame.readUInt8(at + 9) !== HOLE && keys.has(key)) {
+      parts.push(holeOf(count))
+      erased += count
+    } else parts.push(frame.subarray(at, end))
+    at = end
+  }
+  if (erased === 0) return null
+  const next = Buffer.concat(parts)
+  next.writeUInt32LE(HOLED_VERSION, 0)
+  next.writeUInt32LE(batches, 8)
+  next.writeUInt32LE(records, 12)
+  next.writeUInt32LE(crc32(next.subarray(CHECKED_FROM)), 4)
+  return { frame: next, records: erased }
+}
+
+function holeOf(count: number): Buffer {
+  const hole = Buffer.alloc(BATCH_HEADER_BYTES)
+  hole.writeUInt32LE(BATCH_HEADER_BYTES - 4, 0)
+  hole.writeUInt32LE(count, 4)
+  hole.writeUInt8(HOLE, 9)
+  return hole
+}
+
 function checkFrame(frame: Buffer): { batches: number; records: number } {
   if (frame.length < HEADER_BYTES)
     throw new FrameError(`a frame has ${HEADER_BYTES} bytes and more, got ${frame.length}`)
   const version = frame.readUInt32LE(0)
-  if (version !== FRAME_VERSION) throw new FrameError(`frame version must be ${FRAME_VERSION}, got ${version}`)
+  if (version < FRAME_VERSION || version > HOLED_VERSION)
+    throw new FrameError(`frame version must be ${HOLED_VERSION} or less, got ${version}`)
   const stored = frame.readUInt32LE(4)
   const computed = crc32(frame.subarray(CHECKED_FROM))
   if (stored !== computed) throw new FrameError(`frame checksum is ${hex(computed)}, stored ${hex(stored)}`)

@@ -10,7 +10,9 @@ import {
   type Topic,
 } from '@fencepost/model'
 import { type CommitCounters, CommitQueue, errorText } from './commit-queue.ts'
-import { type ReaderCounters, type ReadResult, readAfter } from './reader.ts'
+import { eraseStep, scanKeys } from './erasure.ts'
+import { frameKeyAt } from './keys.ts'
+import { type CursorRecord, type ReaderCounters, type ReadResult, readAfter } from './reader.ts'
 import { expireStep } from './retention.ts'
 import { openStore, type Store } from './store.ts'
 import { keptBytes, loadTopicStates, type TopicState, type TopicStates } from './topic-state.ts'
@@ -45,6 +47,7 @@ export interface JournalOptions {
 /** Plain integers, copied at scrape time. */
 export interface JournalCounters extends ReaderCounters, CommitCounters {
   expiredFrames: number
+  erasedRecords: number
 }
 
 export interface TopicStats {
@@ -74,6 +77,15 @@ export interface Journal extends EventSink {
    * the newest gives no records, one before the oldest kept `gone`. Throws when the journal is not open.
    */
   read(topic: Topic, after: number | bigint | null, limit: number): ReadResult
+  /** Every record of these keys, topic by topic, oldest first; the journal goes on meanwhile. Throws when it is not open. */
+  scan(keys: ReadonlySet<string>): AsyncIterable<CursorRecord>
+  /**
+   * Takes every record of these keys out; the others keep their cursors. What is published meanwhile may stay. Safe to repeat. The bytes are
+   * in the file's free pages until `compact`.
+   */
+  erase(keys: ReadonlySet<string>): Promise<{ readonly records: number }>
+  /** Resolves when what was erased and expired is in no file any more. */
+  compact(): Promise<void>
   /** Calls `listener`, which must not throw, after every commit that added records; returns what ends that. */
   onAppend(listener: () => void): () => void
   stats(): JournalStats
@@ -105,6 +117,7 @@ class LmdbJournal implements Journal {
     rejectedFull: 0,
     rejectedDeadline: 0,
     expiredFrames: 0,
+    erasedRecords: 0,
     damagedFrames: 0,
   }
   readonly commitLatency = new Histogram()
@@ -117,6 +130,8 @@ class LmdbJournal implements Journal {
   #retentionTimer: NodeJS.Timeout | undefined
   /** The run of retention that is going on. */
   #expiring: Promise<void> | undefined
+  /** The last of those that change frames which are there: they take turns, so that none brings back what another has removed. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: JournalOptions, logger: Logger, now: Clock) {
     this.#options = {
@@ -191,10 +206,47 @@ class LmdbJournal implements Journal {
   }
 
   read(topic: Topic, after: number | bigint | null, limit: number): ReadResult {
-    if (this.#open === undefined) throw new Error('the journal is not open')
-    const { store, states } = this.#open
+    const { store, states } = this.#opened()
     const parts = { logger: this.#logger, counters: this.counters }
     return readAfter(store, states[topic], after === null ? null : Number(after), limit, parts)
+  }
+
+  scan(keys: ReadonlySet<string>): AsyncIterable<CursorRecord> {
+    const { store } = this.#opened()
+    return scanKeys(store, keys, { logger: this.#logger, counters: this.counters })
+  }
+
+  async erase(keys: ReadonlySet<string>): Promise<{ readonly records: number }> {
+    const { store } = this.#opened()
+    const parts = { logger: this.#logger, counters: this.counters }
+    let records = 0
+    for (const topic of TOPICS) {
+      for (let from: Buffer | null = frameKeyAt(topic, 0); from !== null; ) {
+        const start: Buffer = from
+        const step = await this.#inTurn(() => eraseStep(store, topic, start, keys, parts))
+        records += step.records
+        from = step.next
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    this.counters.erasedRecords += records
+    return { records }
+  }
+
+  async compact(): Promise<void> {
+    const { store } = this.#opened()
+    await this.#inTurn(() => store.compact())
+  }
+
+  #opened(): Open {
+    if (this.#open === undefined) throw new Error('the journal is not open')
+    return this.#open
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work, work)
+    this.#turn = turn.catch(() => {})
+    return turn
   }
 
   onAppend(listener: () => void): () => void {
@@ -222,7 +274,8 @@ class LmdbJournal implements Journal {
     let removed = 0
     try {
       while (this.#open !== undefined && this.#stopping === undefined) {
-        const step = await expireStep(this.#open.store, this.#open.states, this.#options, this.#now())
+        const { store, states } = this.#open
+        const step = await this.#inTurn(() => expireStep(store, states, this.#options, this.#now()))
         if (step === 0) break
         removed += step
         this.counters.expiredFrames += step

@@ -174,6 +174,18 @@ export function createLmdbPresenceStore(
       await forget(expired)
       return subjects.filter((subject) => !expired.includes(subject))
     },
+    compact: () => open().compact(),
+    async scan(cursor, limit) {
+      const start = cursor === '' ? Buffer.from([RECORD]) : Buffer.from(cursor, 'base64url')
+      const keys = open().keys(start, Buffer.from([RECORD + 1]), limit)
+      const last = keys.at(-1)
+      const subjects = keys.map((key) => new Uint8Array(key.subarray(1)))
+      return {
+        subjects: subjects.filter((subject) => liveOf(subject) !== null),
+        // The next possible key after the last one.
+        next: keys.length < limit || last === undefined ? null : Buffer.concat([last, NEXT]).toString('base64url'),
+      }
+    },
   }
 }
 
@@ -185,6 +197,7 @@ interface StoredValue extends VersionedRecord {
 }
 
 const NOTHING = Buffer.alloc(0)
+const NEXT = Buffer.from([0])
 const RECORD = 1
 const DUE = 2
 /** Kind, bucket, time. */

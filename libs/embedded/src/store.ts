@@ -1,8 +1,10 @@
 // The LMDB environment: opened for durable commits, by one process at a time. Nothing else in the project touches lmdb.
-import { realpathSync } from 'node:fs'
-import { dirname } from 'node:path'
+
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
-import { makePrivateFolder, syncFolder } from './data-folder.ts'
+import { makePrivateFolder, syncFile, syncFolder } from './data-folder.ts'
 import { FORMAT_KEY } from './keys.ts'
 
 /** What a folder's layout is called; one with another number is refused. */
@@ -30,6 +32,11 @@ export interface Store {
   lastKey(before: Buffer, floor: Buffer): Buffer | undefined
   /** Resolves when all changes, as one transaction, are on disk (fdatasync has returned). Rejects having changed nothing. */
   write(changes: readonly Change[]): Promise<void>
+  /**
+   * Writes what there is anew, so that nothing that was removed or overwritten is left in any file when it resolves. Reads go on, writes wait.
+   * Whenever the process ends, the old file or the new one is there, whole.
+   */
+  compact(): Promise<void>
   /** Waits for writes in flight, then closes. */
   close(): Promise<void>
 }
@@ -45,25 +52,13 @@ export function openStore(options: StoreOptions): Store {
   makePrivateFolder(dir)
   const path = realpathSync(dir)
   if (openFolders.has(path)) throw new Error(`${dir} is already open in this process`)
-  const db: RootDatabase<Buffer, Buffer> = open({
-    path,
-    noSubdir: false,
-    permissionsMode: 0o600,
-    encoding: 'binary',
-    keyEncoding: 'binary',
-    maxDbs: 1,
-    mapSize: options.mapSize,
-    // The classic LMDB commit: write pages, fdatasync, write the root with O_DSYNC. Nothing is visible before it is durable, and a failed
-    // sync leaves the old root in force, so going on after an error is safe. (Overlapping sync shows data before it is on disk.)
-    overlappingSync: false,
-    // We group commits ourselves; two turns of the event loop less for each.
-    eventTurnBatching: false,
-    ...(options.noSync === true ? { noSync: true } : {}),
-  } as Parameters<typeof open>[0] & { path: string })
+  let db = openAt(path, options)
   openFolders.add(path)
   try {
     refuseOtherProcesses(db, dir)
     checkFormat(db, dir)
+    for (const name of readdirSync(path))
+      if (name.startsWith(COMPACTING)) rmSync(join(path, name), { recursive: true, force: true })
     // LMDB syncs files, not the folder entries that name them.
     syncFolder(path)
     syncFolder(dirname(path))
@@ -71,6 +66,45 @@ export function openStore(options: StoreOptions): Store {
     openFolders.delete(path)
     void db.close()
     throw error
+  }
+
+  /** Writes that have begun, and what those that have not yet wait for. */
+  const writing = new Set<Promise<unknown>>()
+  let gate: Promise<void> | null = null
+
+  async function write(changes: readonly Change[]): Promise<void> {
+    while (gate !== null) await gate
+    const written = commit(db, changes)
+    writing.add(written)
+    try {
+      await written
+    } catch (error) {
+      throw await causeOf(error)
+    } finally {
+      writing.delete(written)
+    }
+  }
+
+  async function compact(): Promise<void> {
+    await Promise.allSettled(writing)
+    // Never the same name twice: LMDB would take it for the environment that it has open by that name.
+    const folder = join(path, `${COMPACTING}${randomBytes(6).toString('hex')}`)
+    mkdirSync(folder, { mode: 0o700 })
+    try {
+      await db.backup(folder, true)
+      syncFile(join(folder, DATA_FILE))
+      const next = openAt(folder, options)
+      next.get(FORMAT_KEY) // takes a slot among the readers, by which others see that it is in use
+      const old = db
+      db = next
+      await old.close()
+      // An open file keeps its place in memory whatever it is called. Where this is cut off, the old file is still whole: nobody has written.
+      renameSync(join(folder, DATA_FILE), join(path, DATA_FILE))
+      renameSync(join(folder, LOCK_FILE), join(path, LOCK_FILE))
+      syncFolder(path)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   }
 
   return {
@@ -81,18 +115,46 @@ export function openStore(options: StoreOptions): Store {
       for (const key of db.getKeys({ start: before, end: floor, reverse: true, limit: 1 })) return key
       return undefined
     },
-    async write(changes) {
+    write,
+    async compact() {
+      while (gate !== null) await gate
+      const compacting = compact()
+      gate = compacting.catch(() => {})
       try {
-        await commit(db, changes)
-      } catch (error) {
-        throw await causeOf(error)
+        await compacting
+      } finally {
+        gate = null
       }
     },
     async close() {
+      while (gate !== null) await gate
       await db.close()
       openFolders.delete(path)
     },
   }
+}
+
+/** Before the name of a folder in which a file is written anew. */
+const COMPACTING = 'compact-'
+const DATA_FILE = 'data.mdb'
+const LOCK_FILE = 'lock.mdb'
+
+function openAt(path: string, { mapSize, noSync }: StoreOptions): RootDatabase<Buffer, Buffer> {
+  return open({
+    path,
+    noSubdir: false,
+    permissionsMode: 0o600,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    maxDbs: 1,
+    mapSize,
+    // The classic LMDB commit: write pages, fdatasync, write the root with O_DSYNC. Nothing is visible before it is durable, and a failed
+    // sync leaves the old root in force, so going on after an error is safe. (Overlapping sync shows data before it is on disk.)
+    overlappingSync: false,
+    // We group commits ourselves; two turns of the event loop less for each.
+    eventTurnBatching: false,
+    ...(noSync === true ? { noSync: true } : {}),
+  } as Parameters<typeof open>[0] & { path: string })
 }
 
 function commit(db: RootDatabase<Buffer, Buffer>, changes: readonly Change[]): Promise<unknown> {

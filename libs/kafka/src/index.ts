@@ -8,4 +8,5 @@ export {
   type TopicOptions,
 } from './options.ts'
 export { createKafkaSink, type KafkaSink, type KafkaSinkParts } from './sink.ts'
+export type { CheckedTopics } from './topics.ts'
 export { TopicError } from './topics.ts'

@@ -22,6 +22,7 @@ export class DeltaIndex {
   readonly size: number
   /** How many slots of the base no longer count. */
   readonly goneCount: number
+  readonly #sensitive: ReadonlySet<number>
   readonly expiries: ExpiryTable
   readonly #facts: FactsTable
   /** Root and number of each tenant's own fences; those of every tenant have EVERY_TENANT. */
@@ -42,6 +43,7 @@ export class DeltaIndex {
     this.#facts = new FactsTable(packed.facts)
     this.size = this.#facts.size
     this.goneCount = packed.goneCount
+    this.#sensitive = new Set(packed.sensitive)
     this.#tenants = new Map(packed.tenants.map((tenant, i) => [tenant, EVERY_TENANT + 1 + i]))
     this.#trees = packed.trees
     this.#parts = packed.parts
@@ -56,6 +58,14 @@ export class DeltaIndex {
 
   fact(slot: number): FenceFacts {
     return this.#facts.of(slot)
+  }
+
+  get hasSensitive(): boolean {
+    return this.#sensitive.size > 0
+  }
+
+  isSensitive(slot: number): boolean {
+    return this.#sensitive.has(slot)
   }
 
   /** Does a slot of the base no longer count? */

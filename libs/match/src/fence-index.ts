@@ -106,6 +106,16 @@ class PackedIndex implements FenceIndex {
     this.size = this.#base.size + (this.#delta === null ? 0 : this.#delta.size - this.#delta.goneCount)
   }
 
+  get hasSensitive(): boolean {
+    return this.#base.sensitive !== null || this.#delta?.hasSensitive === true
+  }
+
+  isSensitive(slot: number): boolean {
+    const { size, sensitive } = this.#base
+    if (this.#delta !== null && slot >= size) return this.#delta.isSensitive(slot - size)
+    return sensitive !== null && (sensitive[slot >>> 3] & (1 << (slot & 7))) !== 0
+  }
+
   fence(slot: number): FenceFacts {
     const { size } = this.#base
     return this.#delta !== null && slot >= size ? this.#delta.fact(slot - size) : this.#base.facts.of(slot)

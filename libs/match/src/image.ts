@@ -3,7 +3,7 @@
 import { crc32 } from 'node:zlib'
 
 /** Changes whenever a section is laid out anew: a file of another version is not read. */
-const FORMAT_VERSION = 3
+const FORMAT_VERSION = 4
 /** “FNCEPOST” as two words, lowest byte first; a machine of the other byte order reads something else. */
 const MAGIC = [0x45434e46, 0x54534f50] as const
 const HEADER_BYTES = 4096

@@ -1,7 +1,7 @@
 // What has changed since the base of an index: fences in an rbush, and the slots of the base that no longer count. Small, and made
 // anew as a whole at every change, so that readers see all of a change or nothing.
 import { circleBox, polygonBox } from '@fencepost/geo'
-import type { CircleShape, Fence, Polygon } from '@fencepost/model'
+import { type CircleShape, type Fence, isSensitive, type Polygon } from '@fencepost/model'
 import { type BeaconRegion, type PackedBeacons, packBeacons } from './beacon-table.ts'
 import { type BoxItem, type PackedTrees, packTrees } from './box-tree.ts'
 import { packCircles } from './circle-table.ts'
@@ -37,6 +37,8 @@ export interface PackedDelta {
   readonly gone: Uint8Array
   /** How many they are. */
   readonly goneCount: number
+  /** Slots of the delta about whose fences nothing is told, ascending. */
+  readonly sensitive: readonly number[]
 }
 
 /**
@@ -69,6 +71,7 @@ export function packDelta(base: FactsTable, fences: readonly Fence[], gone: Iter
     expiries: sharedArray(expiriesOf(sorted)),
     gone: sharedArray(bits),
     goneCount,
+    sensitive: sorted.flatMap((fence, slot) => (isSensitive(fence) ? [slot] : [])),
   }
 }
 
@@ -114,7 +117,9 @@ class Plan {
   readonly #shifts: number[] = []
 
   add(fence: Fence, slot: number): void {
-    const { shape, tenant } = fence
+    const { shape } = fence
+    // A sensitive place is looked for with the pings of every tenant.
+    const tenant = isSensitive(fence) ? null : fence.tenant
     let own = this.tenants.get(tenant)
     if (own === undefined) {
       own = { items: [], beacons: [] }

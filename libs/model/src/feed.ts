@@ -2,7 +2,7 @@
 // whether what it has is what the step was made from.
 import { createHash } from 'node:crypto'
 
-export const DOC_KINDS = ['tenant', 'fence', 'campaign', 'key', 'token'] as const
+export const DOC_KINDS = ['tenant', 'fence', 'campaign', 'key', 'token', 'recipient'] as const
 export type DocKind = (typeof DOC_KINDS)[number]
 
 /** What a document is called. `tenant` is '' for what belongs to none. */
@@ -65,6 +65,10 @@ export interface NodeReport {
   readonly at: number
   /** Why it is not further, or null. */
   readonly problem: string | null
+  /** Since when its oldest batch has been under way, epoch ms, or null: at `at` there was none. */
+  readonly inFlightSince: number | null
+  /** How long it keeps data, stated against actual, or null: it does not say. Plain JSON. */
+  readonly retention: unknown
 }
 
 /** The feed as control and nodes see it. Two adapters: LMDB (libs/embedded) and Redis (libs/redis). */

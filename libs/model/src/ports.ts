@@ -47,6 +47,13 @@ export interface PresenceStore {
   write(subject: Uint8Array, expected: string | null, next: RecordToStore): Promise<WriteOutcome>
   /** Subjects of bucket 0..PRESENCE_BUCKETS - 1 that are due at `nowMs`, the longest due first, at most `limit`. */
   due(bucket: number, nowMs: number, limit: number): Promise<Uint8Array[]>
+  /** Resolves when what was overwritten and forgotten is in no file any more. */
+  compact(): Promise<void>
+  /**
+   * Subjects that have a record, in no order, about `limit` at a time: '' begins, then the `next` of the answer before, until that is null.
+   * Those that were there all the time come at least once.
+   */
+  scan(cursor: string, limit: number): Promise<{ readonly subjects: Uint8Array[]; readonly next: string | null }>
 }
 
 /** Due-lists are kept by bucket, so that many nodes can share the sweep, and a cluster of stores the records. */
@@ -97,8 +104,12 @@ export interface FenceIndex {
    * @throws RangeError for a slot that the index does not have
    */
   fence(slot: number): FenceFacts
+  /** Is there any fence about which nothing is told? */
+  readonly hasSensitive: boolean
+  /** Is the fence at a slot one about which nothing is told? */
+  isSensitive(slot: number): boolean
   /**
-   * Slots of the fences of `tenant` (and of every tenant) that hold the point into `out`, replacing what it held: each once, in order
+   * Slots of the fences of `tenant` (and of every tenant, and sensitive ones whosever they are) that hold the point into `out`, replacing what it held: each once, in order
    * of the fences' ids (UTF-16 code units), then of tenant.
    */
   matchInto(tenant: string, lon: number, lat: number, out: SlotList): void

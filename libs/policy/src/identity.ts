@@ -17,6 +17,8 @@ export interface Identities {
   readonly keyId: string
   /** The identity of the device whose id is `length` bytes of UTF-8 at `start` of `text`. */
   of(tenant: string, text: Uint8Array, start: number, length: number): Identity
+  /** Every pseudonym that the subject has or had, the present one first. */
+  pseudonymsOf(subject: Uint8Array): readonly string[]
   /** The identity behind a subject that a store gave. */
   ofSubject(subject: Uint8Array): Identity
 }
@@ -58,6 +60,7 @@ export function createIdentities(options: IdentityOptions): Identities {
       cache.set(cacheKey, identity)
       return identity
     },
+    pseudonymsOf: (subject) => [identityOf(subject).pseudonym],
     ofSubject: identityOf,
   }
 

@@ -104,7 +104,33 @@ export function createRedisPresenceStore(
       )
       return subjects.filter((_, i) => there[i])
     },
+    async compact() {
+      // In memory nothing is left of it; an append-only file still has it, until it is written anew.
+      const info = await ask(() => redis.info('persistence'))
+      if (!/^aof_enabled:1/m.test(info)) return
+      await redis.bgrewriteaof().catch((error: Error) => {
+        if (!error.message.includes('in progress'))
+          logger.warn(
+            { error: error.message },
+            'redis does not write its append-only file anew; what was erased stays in it',
+          )
+      })
+    },
+    async scan(cursor, limit) {
+      const [next, found] = await ask(() =>
+        redis.scan(cursor === '' ? '0' : cursor, 'MATCH', `${escaped(prefix)}:{p*}:r:*`, 'COUNT', Math.max(limit, 100)),
+      )
+      return {
+        subjects: found.map((key) => new Uint8Array(Buffer.from(key.slice(key.lastIndexOf(':') + 1), 'base64url'))),
+        next: next === '0' ? null : next,
+      }
+    },
   }
+}
+
+/** What a pattern takes as it is. */
+function escaped(text: string): string {
+  return text.replace(/[\\*?[\]^-]/g, '\\$&')
 }
 
 function defineScripts(redis: Redis): void {

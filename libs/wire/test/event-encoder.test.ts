@@ -60,6 +60,8 @@ function indexOf(fences: readonly Fence[]): FenceIndex {
   }
   return {
     size: fences.length,
+    hasSensitive: false,
+    isSensitive: () => false,
     fence: (slot) => fences[slot] as Fence,
     matchInto: unused,
     matchBeaconInto: unused,

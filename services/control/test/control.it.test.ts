@@ -264,6 +264,7 @@ describe('whoever may not', () => {
       adminToken: '',
       fencesWritable: true,
       explain: { moment: () => null as never, limits: { maxPingAgeMs: 1, maxPingFutureMs: 1 } },
+      privacy: {} as never,
     })
     for (const { method, path, role } of routes) {
       const address = path.replace(':tenant', 'acme').replace(':id', 'x')
@@ -321,6 +322,7 @@ describe('the document', () => {
       adminToken: '',
       fencesWritable: true,
       explain: { moment: () => null as never, limits: { maxPingAgeMs: 1, maxPingFutureMs: 1 } },
+      privacy: {} as never,
     })
     expect(openApiOf(routes)).toEqual(file)
     const page = await ask('GET', '/docs', { token: null })

@@ -202,7 +202,15 @@ needs('redis', 'control nodes and one Redis', () => {
     const before = await contents(a.shared)
     await a.stop()
     await admin.flushall()
-    const report = { node: 'node', epoch, seq, at: Date.now() + 60_000, problem: 'the feed is empty' }
+    const report = {
+      node: 'node',
+      epoch,
+      seq,
+      at: Date.now() + 60_000,
+      problem: 'the feed is empty',
+      inFlightSince: null,
+      retention: null,
+    }
     const starting = start('empty')
     await expect.poll(() => running.size, POLL).toBe(1)
     const [empty] = running as unknown as [Control]

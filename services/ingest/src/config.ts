@@ -194,6 +194,27 @@ export const nodeSettings = {
     unit: 's',
     help: 'a device that is silent for so long has left; what is kept of it goes after twice as long',
   }),
+  choiceRetentionS: setting.int({
+    env: 'FENCEPOST_CHOICE_RETENTION_S',
+    default: 10 * 365 * 86_400,
+    min: 86_400,
+    max: 100 * 365 * 86_400,
+    unit: 's',
+    help: 'what a person has chosen (consent, erasure, restriction) is kept for so long after it was last needed',
+  }),
+  requestRetentionS: setting.int({
+    env: 'FENCEPOST_REQUEST_RETENTION_S',
+    default: 2 * 365 * 86_400,
+    min: 86_400,
+    max: 100 * 365 * 86_400,
+    unit: 's',
+    help: 'requests about privacy and the proof of what was done are kept for so long',
+  }),
+  recipients: setting.string({
+    env: 'FENCEPOST_RECIPIENTS',
+    optional: true,
+    help: 'JSON file of who is given personal data: [{id, name, address, categories, purpose, since}]; the API adds to it',
+  }),
   beaconExitS: setting.int({
     env: 'FENCEPOST_BEACON_EXIT_S',
     default: 30,
@@ -262,6 +283,11 @@ export const kafkaSettings = {
     env: 'FENCEPOST_TOPIC_TRANSITIONS',
     default: 'fencepost.transitions',
     help: 'topic of enter, dwell and exit',
+  }),
+  topicErasures: setting.string({
+    env: 'FENCEPOST_TOPIC_ERASURES',
+    default: 'fencepost.erasures',
+    help: 'topic that tells consumers whom to forget',
   }),
   kafkaCreateTopics: setting.bool({
     env: 'FENCEPOST_KAFKA_CREATE_TOPICS',

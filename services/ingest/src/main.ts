@@ -6,6 +6,7 @@ import { ingestSettings } from './config.ts'
 import { feedOf } from './feed/source.ts'
 import { loadFenceFile } from './fence-file.ts'
 import { presenceOf } from './presence/source.ts'
+import { readRegister } from './privacy/register.ts'
 
 const config = configFromCommandLine(ingestSettings, {
   usage: 'node services/ingest/dist/main.js [--help] [--print-config]',
@@ -22,6 +23,7 @@ try {
     ...feedOf(config, logger),
     rootKey: parseKey('FENCEPOST_ROOT_KEY', config.rootKey),
     pseudonymKey: parseKey('FENCEPOST_PSEUDONYM_KEY', config.pseudonymKey),
+    recipients: readRegister(config.recipients),
     loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger, { indexPath: config.indexFile }),
   })
   runUntilSignal({

@@ -52,6 +52,8 @@ async function following(disk?: string) {
     logger: silentLogger,
     clock: Date.now,
     name: 'node',
+    inFlightSince: () => null,
+    retention: () => null,
     withFences: true,
     fencesPath,
     async loadFile(path) {
@@ -128,6 +130,9 @@ const POISON: readonly DocChange[] = [
   { kind: 'key', tenant: 'acme', id: 'key', body: '{}' },
   { kind: 'key', tenant: 'acme', id: 'cut', body: '{"hash":' },
   { kind: 'campaign', tenant: 'acme', id: 'campaign', body: '[]' },
+  { kind: 'recipient', tenant: 'acme', id: 'recipient', body: 'null' },
+  // Without its own rules a tenant would have the usual ones: those that it has stay.
+  { kind: 'tenant', tenant: 'acme', id: 'acme', body: '{"age_limit":"x"}' },
 ]
 
 it('documents that cannot be used are taken out, and do not stop what is behind them', async () => {
@@ -142,6 +147,7 @@ it('documents that cannot be used are taken out, and do not stop what is behind 
     ['key', null],
     ['cut', null],
     ['campaign', null],
+    ['recipient', null],
   ])
 })
 

@@ -5,6 +5,7 @@ import { createIdentities } from '@fencepost/policy'
 import { createDecoder, createEventEncoder } from '@fencepost/wire'
 import { Counters } from '../src/counters.ts'
 import { createFeedView } from '../src/feed/feed-view.ts'
+import { InFlight } from '../src/in-flight.ts'
 import { parseSdkKeys } from '../src/keys.ts'
 import { createPipeline, type Pipeline } from '../src/pipeline.ts'
 import { createMoments } from '../src/presence/source.ts'
@@ -94,6 +95,8 @@ export function kit(
     decoder: createDecoder({ maxPings: 1000, maxAgeMs: 72 * 3600_000, maxFutureMs: 300_000 }),
     moment: createMoments(() => index, view),
     subjects: null,
+    onMinor: null,
+    inFlight: new InFlight(),
     hits: new BatchHits(1000),
     identities: createIdentities({ rootKey: Buffer.alloc(32, 1), pseudonymKey: Buffer.alloc(32, 2) }),
     encoder: createEventEncoder({

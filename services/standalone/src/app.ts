@@ -1,5 +1,5 @@
 // The whole of Fencepost in one process: an ingest node on the journal (or on Kafka), keys and events in a data folder.
-import { addControlRoutes } from '@fencepost/control'
+import { addControlRoutes, type PrivacyKit } from '@fencepost/control'
 import {
   createJournal,
   createLmdbFeed,
@@ -10,13 +10,16 @@ import {
 import {
   createNode,
   type FencepostNode,
+  type HeldEvents,
   type KafkaConfig,
   loadFenceFile,
   type NodeParts,
   type PresenceSource,
+  type Privacy,
+  readRegister,
 } from '@fencepost/ingest'
 import type { Logger } from '@fencepost/model'
-import { parseKey } from '@fencepost/policy'
+import { parseKey, type RecipientEntry, subjectSecret } from '@fencepost/policy'
 import type { Metrics } from '@fencepost/runtime'
 import type { StandaloneConfig } from './config.ts'
 import { createEventsRoute } from './events.ts'
@@ -32,16 +35,19 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
   const folder = openDataFolder(config.dataDir)
   const secret = (name: string, file: string, given: string | undefined): Uint8Array =>
     given === undefined ? folder.loadOrCreateKey(file, KEY_BYTES) : parseKey(name, given)
-  const presence: PresenceSource | null =
-    config.presence === 'off'
-      ? null
-      : config.redisUrl === undefined
-        ? { store: createLmdbPresenceStore({ dir: folder.at('presence') }, { logger }) }
-        : { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } }
+  const presence: PresenceSource =
+    config.redisUrl === undefined
+      ? {
+          store: createLmdbPresenceStore({ dir: folder.at('presence') }, { logger }),
+          requests: createLmdbPresenceStore({ dir: folder.at('requests') }, { logger }),
+        }
+      : { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } }
   const feed = createLmdbFeed({ dir: folder.at('feed') }, { logger })
   // Fences of a file are the operator's; without one they are what control was given.
   const withFences = config.fences === undefined
-  const addControl: NodeParts['addRoutes'] = (admin, _guard, moment) =>
+  const rootKey = secret('FENCEPOST_ROOT_KEY', 'root', config.rootKey)
+  const recipients = readRegister(config.recipients)
+  const addControl: NodeParts['addRoutes'] = (admin, _guard, moment, privacy) =>
     addControlRoutes(admin, {
       feed,
       logger,
@@ -54,6 +60,7 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
           return { index, feed, campaignsOf: (tenant, fence) => book.of(tenant, fence).all }
         },
       },
+      privacy: privacy === null ? null : privacyKitOf(privacy, { rootKey, recipients }),
     })
   const shared = {
     config,
@@ -65,9 +72,10 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
         loadFenceFile(path, 'skip', logger, { indexPath: config.indexFile ?? folder.at('fences.index') }),
     },
     addRoutes: addControl,
-    ...(presence === null ? {} : { presence }),
+    presence,
+    recipients,
     logger,
-    rootKey: secret('FENCEPOST_ROOT_KEY', 'root', config.rootKey),
+    rootKey,
     pseudonymKey: secret('FENCEPOST_PSEUDONYM_KEY', 'pseudonym', config.pseudonymKey),
     loadFences: () =>
       loadFenceFile(config.fences, config.fencesInvalid, logger, {
@@ -90,22 +98,57 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
   return createNode({
     ...shared,
     sink: journal,
+    events: heldEventsOf(journal, config.journalRetentionS),
     addSinkMetrics: (metrics, refusedByThreads) => addJournalMetrics(metrics, journal, refusedByThreads),
-    addRoutes(admin, guard, moment) {
-      addControl(admin, guard, moment)
+    addRoutes(admin, guard, moment, privacy) {
+      addControl(admin, guard, moment, privacy)
       admin.route(
         'get',
         '/v1/events',
         guard(
           createEventsRoute({
             journal,
-            names: { matches: config.topicMatches, transitions: config.topicTransitions },
+            names: {
+              matches: config.topicMatches,
+              transitions: config.topicTransitions,
+              erasures: config.topicErasures,
+            },
+            pseudonymOf: (subject) => privacy?.identities.pseudonymsOf(subject)[0] ?? null,
             logger,
           }),
         ),
       )
     },
   })
+}
+
+function privacyKitOf(
+  privacy: Privacy,
+  { rootKey, recipients }: { readonly rootKey: Uint8Array; readonly recipients: readonly RecipientEntry[] },
+): PrivacyKit {
+  return {
+    book: privacy.book,
+    holdings: privacy.holdings,
+    subjectOf(tenant, device) {
+      const bytes = new TextEncoder().encode(device)
+      return privacy.identities.of(tenant, bytes, 0, bytes.length).subject
+    },
+    subjectSecret: (tenant, number) => subjectSecret(rootKey, tenant, number),
+    wake: () => privacy.runner.wake(),
+    retention: () => privacy.retention.report(),
+    recipients,
+  }
+}
+
+/** The journal, as far as showing and erasing goes. */
+function heldEventsOf(journal: Journal, keptS: number): HeldEvents {
+  return {
+    keptS,
+    scan: (pseudonyms) => journal.scan(pseudonyms),
+    erase: (pseudonyms) => journal.erase(pseudonyms),
+    compact: () => journal.compact(),
+    oldest: (topic) => journal.stats().topics.find((one) => one.topic === topic)?.oldestMs ?? null,
+  }
 }
 
 function kafkaConfig(config: StandaloneConfig): StandaloneConfig & KafkaConfig {

@@ -1,10 +1,11 @@
 // Which documents of the feed a node can use. Control lets only such through; what was written past it must not stop what is right.
 import { readCampaign } from '@fencepost/match/eligibility'
 import type { DocChange, DocName } from '@fencepost/model'
+import { VIEW_KINDS } from './feed-view.ts'
 
-/** Tenants and tokens are control's. */
+/** Tokens are control's. */
 export function isOurs({ kind }: DocName): boolean {
-  return kind === 'fence' || kind === 'campaign' || kind === 'key'
+  return kind === 'fence' || VIEW_KINDS.has(kind)
 }
 
 /** Can it be read as what its kind says? Of a fence only its frame is looked at: its geometry is checked where it is indexed. */
@@ -14,8 +15,22 @@ export function isUsable({ kind, tenant, id, body }: DocChange): boolean {
     const value = JSON.parse(body) as Record<string, unknown>
     if (kind === 'fence') return value['type'] === 'Feature'
     if (kind === 'key') return typeof value['hash'] === 'string'
-    return kind !== 'campaign' || readCampaign(value, { tenant, id }).campaign !== null
+    if (kind === 'tenant') return areRules(value)
+    if (kind === 'campaign') return readCampaign(value, { tenant, id }).campaign !== null
+    return typeof value === 'object' && value !== null
   } catch {
     return false
   }
+}
+
+function areRules({
+  consent_explicit: explicit,
+  age_limit: ageLimit,
+  subject_secrets: secrets,
+}: Record<string, unknown>): boolean {
+  return (
+    (explicit === undefined || typeof explicit === 'boolean') &&
+    (ageLimit === undefined || typeof ageLimit === 'number') &&
+    (secrets === undefined || (Array.isArray(secrets) && secrets.every(Number.isSafeInteger)))
+  )
 }

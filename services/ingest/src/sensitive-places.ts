@@ -1,0 +1,36 @@
+// Pings from places about which nothing is told: refused one by one, and taken out of the hits.
+import { type BatchHits, type FenceIndex, type PingColumns, pingReasonCode } from '@fencepost/model'
+
+const SENSITIVE_PLACE = pingReasonCode('sensitive_place')
+
+/** Call it only for an index that `hasSensitive`. Nothing is allocated. */
+export function dropSensitive(columns: PingColumns, hits: BatchHits, index: FenceIndex): void {
+  const { starts, list } = hits
+  const { slots } = list
+  const { count } = columns
+  let kept = 0
+  let from = 0
+  for (let i = 0; i < count; i++) {
+    const to = starts[i + 1] as number
+    starts[i] = kept
+    if (from !== to && isSensitive(slots, from, to, index, columns.at[i] as number)) {
+      columns.reason[i] = SENSITIVE_PLACE
+      hits.matched--
+    } else {
+      for (let k = from; k < to; k++) slots[kept++] = slots[k] as number
+    }
+    from = to
+  }
+  starts[count] = kept
+  list.length = kept
+}
+
+function isSensitive(slots: Uint32Array, from: number, to: number, index: FenceIndex, atMs: number): boolean {
+  for (let k = from; k < to; k++) {
+    const slot = slots[k] as number
+    if (!index.isSensitive(slot)) continue
+    const { expiresAt } = index.fence(slot)
+    if (expiresAt === undefined || atMs < expiresAt) return true
+  }
+  return false
+}
