@@ -89,3 +89,11 @@ export function isMinor(birthYear: number, ageLimit: number, nowMs: number): boo
 export function refuseAll({ columns }: Batch, refusal: Refusal): void {
   columns.reason.fill(pingReasonCode(refusal), 0, columns.count)
 }
+
+/** How it is decided what may be told of a batch: by its flags, then by what was chosen before. Another one is for measuring only. */
+export interface PingPolicy {
+  readonly ofBatch: typeof permittedByBatch
+  readonly ofRecord: typeof permitted
+}
+
+export const PING_POLICY: PingPolicy = { ofBatch: permittedByBatch, ofRecord: permitted }

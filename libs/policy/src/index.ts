@@ -3,6 +3,8 @@ export {
   isGiven,
   isMinor,
   type Permission,
+  PING_POLICY,
+  type PingPolicy,
   PURPOSES,
   type Purpose,
   type Purposes,

@@ -78,6 +78,7 @@ export const INVENTORY: readonly InventoryEntry[] = [
   entry('ping', 'accuracy', 'location', 'matching', 'consent', MEMORY),
   entry('ping', 'altitude speed heading battery', 'sensor', 'matching', 'consent', MEMORY),
   entry('ping', 'ref', 'technical', 'delivery', 'consent', MEMORY),
+  entry('header', 'origin content-type content-encoding', 'technical', 'delivery', 'interest', MEMORY),
   entry('header', 'authorization x-fencepost-subject', 'technical', 'choices', 'interest', MEMORY),
   entry('header', 'x-fencepost-device', 'identifier', 'choices', 'duty', MEMORY),
 
@@ -103,15 +104,31 @@ export const INVENTORY: readonly InventoryEntry[] = [
   entry('erasure', 'at', 'choice', 'choices', 'duty', ERASURES, CONSUMERS),
 
   entry('record', 'subject', 'identifier', 'matching', 'consent', RECORDS),
-  entry('record', 'tenant feed epoch seq', 'technical', 'delivery', 'consent', RECORDS),
-  entry('record', 'state last lastAt lastVisit visits caps', 'movement', 'marketing', 'consent', RECORDS, [
-    'the person',
-  ]),
-  entry('record', 'received skew', 'technical', 'delivery', 'consent', RECORDS, ['the person']),
-  entry('record', 'pending', 'movement', 'delivery', 'consent', RECORDS),
-  entry('record', 'privacy purposes suppressed restricted evidence', 'choice', 'choices', 'duty', RECORDS, [
-    'the person',
-  ]),
+  entry('record', 'tenant feed epoch seq version beacon', 'technical', 'delivery', 'consent', RECORDS),
+  entry('record', 'state last lastAt lastVisit', 'movement', 'marketing', 'consent', RECORDS, ['the person']),
+  entry(
+    'record',
+    'visits fence visit entered enteredAt seen seenAt outside dwelled campaigns named free',
+    'movement',
+    'marketing',
+    'consent',
+    RECORDS,
+    ['the person'],
+  ),
+  entry('record', 'caps campaign windowS times', 'movement', 'marketing', 'consent', RECORDS, ['the person']),
+  entry('record', 'forgotten tags received skew', 'technical', 'delivery', 'consent', RECORDS, ['the person']),
+  entry('record', 'pending values', 'movement', 'delivery', 'consent', RECORDS),
+  entry('record', 'key', 'identifier', 'delivery', 'consent', RECORDS),
+  entry('record', 'topic contentType count ends ids', 'technical', 'delivery', 'consent', RECORDS),
+  entry(
+    'record',
+    'privacy purposes location analytics marketing suppressed since why request found choices restricted evidence at by chosenAt textVersion',
+    'choice',
+    'choices',
+    'duty',
+    RECORDS,
+    ['the person'],
+  ),
 
   entry('request', 'id step progress suppressedAt problem lift', 'technical', 'choices', 'duty', REQUESTS),
   entry('request', 'subject pseudonym tenant', 'identifier', 'choices', 'duty', REQUESTS),

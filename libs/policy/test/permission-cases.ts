@@ -55,10 +55,11 @@ function casesOf(table: string, explicit: boolean): PermissionCase[] {
     const [stored = '', ...outcomes] = row.trim().split(/\s+/)
     return BATCHES.flatMap((batch, i) => {
       const outcome = outcomes[i] as string
-      const isTaken = /^[M.][T.]$/.test(outcome)
+      // Where no ping is left, nobody looks at what was chosen before.
+      const isLeft = batch !== '-' && batch !== 'minor'
       return [
         { stored, batch, explicit, sensitive: false, outcome },
-        { stored, batch, explicit, sensitive: true, outcome: isTaken ? 'sen' : outcome },
+        { stored, batch, explicit, sensitive: true, outcome: isLeft ? 'sen' : outcome },
       ]
     })
   })

@@ -167,7 +167,18 @@ export const schema = {
       ],
     },
     events_truncated: { type: 'boolean' },
-    events_elsewhere: { type: ['string', 'null'], description: 'how to get the events that other systems keep' },
+    events_elsewhere: {
+      description: 'how to get the events that other systems keep; null: all are here',
+      oneOf: [
+        { type: 'null' },
+        {
+          type: 'object',
+          additionalProperties: false,
+          required: ['keys', 'how'],
+          properties: { keys: { type: 'array', items: { type: 'string' } }, how: { type: 'string' } },
+        },
+      ],
+    },
   },
   $defs: {
     time: { type: 'integer', minimum: 0, description: "epoch ms by the server's clock" },

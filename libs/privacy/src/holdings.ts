@@ -45,6 +45,13 @@ export function createHoldings(parts: HoldingsParts): Holdings {
     return { events: found, truncated: false }
   }
 
+  /** By what names events are found that are not kept here. Of whom was erased there is nothing to be found, and no name is made again. */
+  function elsewhere({ subject, pseudonym }: Whom, consent: unknown): unknown {
+    const isErased = (consent as { suppressed?: unknown } | null)?.suppressed != null
+    const names = subject !== null ? parts.pseudonymsOf(subject) : pseudonym !== null ? [pseudonym] : []
+    return { keys: isErased ? [] : names, how: 'fencepost privacy events --keys … reads the topics in Kafka' }
+  }
+
   return {
     record,
     async document(whom) {
@@ -57,7 +64,7 @@ export function createHoldings(parts: HoldingsParts): Holdings {
         ...held,
         events: parts.events === null ? null : found,
         events_truncated: truncated,
-        events_elsewhere: parts.events === null ? 'fencepost privacy events reads the topics in Kafka' : null,
+        events_elsewhere: parts.events === null ? elsewhere(whom, held.consent) : null,
       }
     },
   }

@@ -37,7 +37,16 @@ export function controlRoutes(parts: ControlParts): Route[] {
     importRoute({ feed, writer, writable }),
     ...otherRoutes({ feed, writer, clock }),
     ...(parts.privacy === null ? [] : privacyRoutes({ feed, writer, kit: parts.privacy, clock })),
-    ...(explain === null ? [] : [explainRoute(explain.moment, explain.limits, clock)]),
+    ...(explain === null
+      ? []
+      : [
+          explainRoute({
+            ...explain,
+            clock,
+            kit: parts.privacy,
+            note: (principal, what, tenant) => writer.write(principal, { what, tenant }, () => []),
+          }),
+        ]),
   ]
   const document: Route = {
     method: 'get',

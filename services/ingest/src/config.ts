@@ -182,9 +182,9 @@ export const nodeSettings = {
   }),
   presence: setting.choice({
     env: 'FENCEPOST_PRESENCE',
-    choices: ['on', 'off'],
+    choices: ['on', 'choices', 'off'],
     default: 'on',
-    help: 'off = matches only: nothing is kept of where a device is, and there are no transitions',
+    help: 'choices = matches only, as far as each person’s stored choices permit; off = matches only, by the consent of the batches alone',
   }),
   presenceTtlS: setting.int({
     env: 'FENCEPOST_PRESENCE_TTL_S',

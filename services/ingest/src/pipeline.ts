@@ -13,7 +13,14 @@ import {
   SinkError,
   StoreError,
 } from '@fencepost/model'
-import { type Identities, type Identity, permittedByBatch, refuseAll, type TenantRules } from '@fencepost/policy'
+import {
+  type Identities,
+  type Identity,
+  PING_POLICY,
+  type PingPolicy,
+  refuseAll,
+  type TenantRules,
+} from '@fencepost/policy'
 import { type Decoder, type Encoding, type EventEncoder, encodeAnswer } from '@fencepost/wire'
 import type { Counters } from './counters.ts'
 import type { InFlight } from './in-flight.ts'
@@ -24,8 +31,8 @@ import { dropSensitive } from './sensitive-places.ts'
 /** The index in force, and the campaigns and the place in the feed that go with it. */
 export interface PipelineMoment extends Moment {
   readonly index: FenceIndex
-  readonly book: CampaignBook
   readonly tenantRules: (tenant: string) => TenantRules
+  readonly book: CampaignBook
 }
 
 export interface PipelineParts {
@@ -37,6 +44,7 @@ export interface PipelineParts {
   /** Sees to it that nothing is held of a minor's device. Resolves when that is sure to happen. */
   readonly onMinor: ((of: { readonly identity: Identity; readonly tenant: string }) => Promise<void>) | null
   readonly inFlight: InFlight
+  readonly policy?: PingPolicy
   readonly hits: BatchHits
   readonly identities: Identities
   readonly encoder: EventEncoder
@@ -75,7 +83,7 @@ const NO_REASONS = new Uint8Array(0)
 const TIMED_MASK = 15
 
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { decoder, hits, identities, encoder, sink, subjects, counters, clock, inFlight } = parts
+  const { decoder, hits, identities, encoder, sink, subjects, counters, clock, inFlight, policy = PING_POLICY } = parts
   const { batch } = decoder
   const { columns } = batch
   let batches = 0
@@ -98,7 +106,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
     const moment = parts.moment()
     const tenantRules = moment.tenantRules(tenant)
-    const permission = permittedByBatch(batch, tenantRules, now)
+    const permission = policy.ofBatch(batch, tenantRules, now)
     if (permission.refused !== null) {
       refuseAll(batch, permission.refused) // nothing of them is matched, kept or told
       if (permission.refused !== 'minor' || parts.onMinor === null) return settle(encoding, now, 0)

@@ -13,7 +13,7 @@ export function dropSensitive(columns: PingColumns, hits: BatchHits, index: Fenc
   for (let i = 0; i < count; i++) {
     const to = starts[i + 1] as number
     starts[i] = kept
-    if (from !== to && isSensitive(slots, from, to, index, columns.at[i] as number)) {
+    if (from !== to && isSensitive(slots, from, to, index)) {
       columns.reason[i] = SENSITIVE_PLACE
       hits.matched--
     } else {
@@ -25,12 +25,7 @@ export function dropSensitive(columns: PingColumns, hits: BatchHits, index: Fenc
   list.length = kept
 }
 
-function isSensitive(slots: Uint32Array, from: number, to: number, index: FenceIndex, atMs: number): boolean {
-  for (let k = from; k < to; k++) {
-    const slot = slots[k] as number
-    if (!index.isSensitive(slot)) continue
-    const { expiresAt } = index.fence(slot)
-    if (expiresAt === undefined || atMs < expiresAt) return true
-  }
+function isSensitive(slots: Uint32Array, from: number, to: number, index: FenceIndex): boolean {
+  for (let k = from; k < to; k++) if (index.isSensitive(slots[k] as number)) return true
   return false
 }

@@ -15,7 +15,7 @@ import {
 } from '@fencepost/testbed'
 
 const ENTRY = fileURLToPath(new URL('../dist/main.js', import.meta.url))
-const KEY = 'key-of-acme'
+export const KEY = 'key-of-acme'
 export const KEYS = { root: 'a'.repeat(64), pseudonym: 'b'.repeat(64) }
 const CONNECTIONS = 24
 const KILLS = 5
@@ -52,12 +52,17 @@ export function circleAt(id: string, fence: number, radiusM: number, properties:
 
 export const ROW = Array.from({ length: FENCES }, (_, i) => circleAt(`fence-${i}`, i, 200))
 
-/** Starts Redis and both nodes. */
-export async function startPair(bootstrap: string, name: string, features: readonly object[]) {
+/** Starts Redis and the nodes. */
+export async function startPair(
+  bootstrap: string,
+  name: string,
+  features: readonly object[],
+  { count = 2, env = {} }: { readonly count?: number; readonly env?: Readonly<Record<string, string>> } = {},
+) {
   if (!existsSync(ENTRY)) throw new Error('services/ingest/dist is missing; run: make build')
   const folder = tempFolder(name)
   const redis = await startRedis()
-  const ports = await freePorts(2)
+  const ports = await freePorts(count)
   const topic = `test.${name}.${process.pid}`
   writeFileSync(join(folder, 'fences.geojson'), JSON.stringify({ type: 'FeatureCollection', features }))
   const nodes: ServiceProcess[] = []
@@ -76,10 +81,12 @@ export async function startPair(bootstrap: string, name: string, features: reado
         FENCEPOST_KAFKA_PARTITIONS: '6',
         FENCEPOST_TOPIC_MATCHES: `${topic}.matches`,
         FENCEPOST_TOPIC_TRANSITIONS: topic,
+        FENCEPOST_TOPIC_ERASURES: `${topic}.erasures`,
         FENCEPOST_REDIS_URL: `redis://${redis.address}`,
         FENCEPOST_DATA_DIR: join(folder, `node-${i}`),
         FENCEPOST_ROOT_KEY: KEYS.root,
         FENCEPOST_PSEUDONYM_KEY: KEYS.pseudonym,
+        ...env,
       },
     })
     await nodes[i].listening()
@@ -100,6 +107,7 @@ export async function startPair(bootstrap: string, name: string, features: reado
   return {
     ports,
     redis,
+    topic,
     stop,
     /** Kills one node and then the other, spread over `batches` of a load, and starts each again. */
     async killAll(progress: Progress, batches: number): Promise<void> {

@@ -35,13 +35,15 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
   const folder = openDataFolder(config.dataDir)
   const secret = (name: string, file: string, given: string | undefined): Uint8Array =>
     given === undefined ? folder.loadOrCreateKey(file, KEY_BYTES) : parseKey(name, given)
-  const presence: PresenceSource =
-    config.redisUrl === undefined
-      ? {
-          store: createLmdbPresenceStore({ dir: folder.at('presence') }, { logger }),
-          requests: createLmdbPresenceStore({ dir: folder.at('requests') }, { logger }),
-        }
-      : { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } }
+  const presence: PresenceSource | null =
+    config.presence === 'off'
+      ? null
+      : config.redisUrl === undefined
+        ? {
+            store: createLmdbPresenceStore({ dir: folder.at('presence') }, { logger }),
+            requests: createLmdbPresenceStore({ dir: folder.at('requests') }, { logger }),
+          }
+        : { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } }
   const feed = createLmdbFeed({ dir: folder.at('feed') }, { logger })
   // Fences of a file are the operator's; without one they are what control was given.
   const withFences = config.fences === undefined
@@ -72,7 +74,7 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
         loadFenceFile(path, 'skip', logger, { indexPath: config.indexFile ?? folder.at('fences.index') }),
     },
     addRoutes: addControl,
-    presence,
+    ...(presence === null ? {} : { presence }),
     recipients,
     logger,
     rootKey,

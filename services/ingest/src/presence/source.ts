@@ -24,9 +24,11 @@ export type PresenceSource =
  * @throws Error when presence is on and there is no Redis to keep it in
  */
 export function presenceOf(config: NodeConfig & RedisConfig): { readonly presence?: PresenceSource } {
-  if (config.redisUrl === undefined && config.presence === 'off') return {}
+  if (config.presence === 'off') return {}
   if (config.redisUrl === undefined)
-    throw new Error('FENCEPOST_PRESENCE is on: set FENCEPOST_REDIS_URL, or FENCEPOST_PRESENCE=off for matches only')
+    throw new Error(
+      `FENCEPOST_PRESENCE is ${config.presence}: set FENCEPOST_REDIS_URL, or FENCEPOST_PRESENCE=off for matches only`,
+    )
   return { presence: { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } } }
 }
 

@@ -9,8 +9,9 @@ import {
   mayKeepPresence,
   NO_CHOICE,
   type Permission,
+  PING_POLICY,
+  type PingPolicy,
   type PrivacyState,
-  permitted,
   type Refusal,
   type TenantRules,
 } from '@fencepost/policy'
@@ -39,6 +40,7 @@ export interface SubjectsParts extends RecordsParts {
   readonly contentType: ContentType
   /** False: nothing is kept of where a device is, and only what its person has chosen is looked at. */
   readonly keepsPresence: boolean
+  readonly policy?: PingPolicy
   /** The moment in force now. */
   readonly moment: () => Moment
   /** Resolves when the feed has come to `place` (true) or after so long without (false). */
@@ -90,7 +92,7 @@ const MAX_PAUSE_MS = 64
 const SWEEP_LIMIT = 64
 
 export function createSubjects(parts: SubjectsParts): Subjects {
-  const { store, identities, settings, contentType, counters, clock, sink, keepsPresence } = parts
+  const { store, identities, settings, contentType, counters, clock, sink, keepsPresence, policy = PING_POLICY } = parts
   const records = createRecords(parts)
 
   async function take(whole: SubjectBatch, first: Moment): Promise<Taken> {
@@ -102,12 +104,12 @@ export function createSubjects(parts: SubjectsParts): Subjects {
     let withheld = false
     let known = records.cached(subject) ?? (await records.load(subject))
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      let allowed = permitted(permission, known.record?.privacy ?? null, tenantRules)
+      let allowed = policy.ofRecord(permission, known.record?.privacy ?? null, tenantRules)
       const writes = keepsPresence && allowed.transitions && allowed.refused === null
       if (!writes) {
         // No compare-and-set will tell whether the record is stale.
         known = await records.load(subject)
-        allowed = permitted(permission, known.record?.privacy ?? null, tenantRules)
+        allowed = policy.ofRecord(permission, known.record?.privacy ?? null, tenantRules)
         if (allowed.refused !== null) return allowed.refused
         if (!keepsPresence || !allowed.transitions) return publishOnly(matches, allowed)
       }
