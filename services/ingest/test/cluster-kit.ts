@@ -138,15 +138,12 @@ export async function startCluster(bootstrap: string, name: string) {
     },
 
     /** What a node says of the feed in /readyz. */
-    feedOf: async (i: number): Promise<FeedState> => (await cluster.readinessOf(i)).feed,
-    async readinessOf(i: number): Promise<{ readonly feed: FeedState; readonly fences: number }> {
+    async feedOf(i: number): Promise<FeedState> {
       const connection = new HttpConnection(adminPorts[i] as number)
       const { body } = await connection.get('/readyz')
       connection.close()
-      return JSON.parse(body.toString())
+      return (JSON.parse(body.toString()) as { feed: FeedState }).feed
     },
-    /** How many fences are in force on each node. */
-    fences: (): Promise<number[]> => Promise.all(ports.map(async (_, i) => (await cluster.readinessOf(i)).fences)),
     /** Why each node is not further. */
     problems: (): Promise<(string | null)[]> =>
       Promise.all(ports.map(async (_, i) => (await cluster.feedOf(i)).problem)),
