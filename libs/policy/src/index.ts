@@ -22,6 +22,7 @@ export {
   type IdentityOptions,
   MIN_KEY_BYTES,
   parseKey,
+  parseKeys,
   pseudonymKeyId,
 } from './identity.ts'
 export {

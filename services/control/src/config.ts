@@ -41,6 +41,11 @@ export const controlSettings = {
     optional: true,
     help: 'the nodes’ key of pseudonyms: needed with FENCEPOST_ROOT_KEY',
   }),
+  oldPseudonymKeys: setting.secret({
+    env: 'FENCEPOST_PSEUDONYM_KEYS_OLD',
+    optional: true,
+    help: 'keys of pseudonyms that were in use before, comma separated: events of their time are found by them, until none is kept any more',
+  }),
   requestRetentionS: setting.int({
     env: 'FENCEPOST_REQUEST_RETENTION_S',
     default: 2 * 365 * 86_400,

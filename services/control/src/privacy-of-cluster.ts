@@ -2,7 +2,7 @@
 // nodes carry the requests out.
 import { readFileSync } from 'node:fs'
 import type { FenceFeed, Logger } from '@fencepost/model'
-import { createIdentities, parseKey, readRecipients, subjectSecret } from '@fencepost/policy'
+import { createIdentities, parseKey, parseKeys, readRecipients, subjectSecret } from '@fencepost/policy'
 import { createHoldings, createRequestBook } from '@fencepost/privacy'
 import { createRedisPresenceStore } from '@fencepost/redis'
 import type { Part } from '@fencepost/runtime'
@@ -29,6 +29,7 @@ export function createPrivacyOfCluster(
   const identities = createIdentities({
     rootKey,
     pseudonymKey: parseKey('FENCEPOST_PSEUDONYM_KEY', pseudonym),
+    oldPseudonymKeys: parseKeys('FENCEPOST_PSEUDONYM_KEYS_OLD', config.oldPseudonymKeys ?? ''),
     cacheSize: 1000,
   })
   const records = createRedisPresenceStore({ url, commandTimeoutMs }, { logger })

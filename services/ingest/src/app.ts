@@ -37,6 +37,8 @@ export interface NodeParts {
   readonly addSinkMetrics?: (metrics: Metrics, refusedByThreads: () => number) => void
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
+  /** Those in use before. */
+  readonly oldPseudonymKeys?: readonly Uint8Array[]
   /** Where the fences come from; called at start and at every reload. Must not work for long on a thread that serves. */
   readonly loadFences: () => Promise<PackedFences>
   /** What is followed for campaigns and keys, and, where `withFences`, for the fences too, in place of `loadFences`. */

@@ -405,6 +405,11 @@ export const ingestSettings = {
     env: 'FENCEPOST_PSEUDONYM_KEY',
     help: 'key of the pseudonyms in events, the same on every node; openssl rand -hex 32',
   }),
+  oldPseudonymKeys: setting.secret({
+    env: 'FENCEPOST_PSEUDONYM_KEYS_OLD',
+    optional: true,
+    help: 'keys of pseudonyms that were in use before, comma separated: events of their time are found by them, until none is kept any more',
+  }),
 } as const
 
 export type NodeConfig = ConfigOf<typeof nodeSettings>

@@ -1,5 +1,5 @@
 // `node services/ingest/dist/main.js`: one ingest node of a cluster.
-import { parseKey } from '@fencepost/policy'
+import { parseKey, parseKeys } from '@fencepost/policy'
 import { configFromCommandLine, createLogger, runUntilSignal } from '@fencepost/runtime'
 import { createNode } from './app.ts'
 import { ingestSettings } from './config.ts'
@@ -23,6 +23,7 @@ try {
     ...feedOf(config, logger),
     rootKey: parseKey('FENCEPOST_ROOT_KEY', config.rootKey),
     pseudonymKey: parseKey('FENCEPOST_PSEUDONYM_KEY', config.pseudonymKey),
+    oldPseudonymKeys: parseKeys('FENCEPOST_PSEUDONYM_KEYS_OLD', config.oldPseudonymKeys ?? ''),
     recipients: readRegister(config.recipients),
     loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger, { indexPath: config.indexFile }),
   })

@@ -16,10 +16,11 @@ import {
   type NodeParts,
   type PresenceSource,
   type Privacy,
+  pseudonymOfKey,
   readRegister,
 } from '@fencepost/ingest'
 import type { Logger } from '@fencepost/model'
-import { parseKey, type RecipientEntry, subjectSecret } from '@fencepost/policy'
+import { parseKey, parseKeys, type RecipientEntry, subjectSecret } from '@fencepost/policy'
 import type { Metrics } from '@fencepost/runtime'
 import type { StandaloneConfig } from './config.ts'
 import { createEventsRoute } from './events.ts'
@@ -79,6 +80,7 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
     logger,
     rootKey,
     pseudonymKey: secret('FENCEPOST_PSEUDONYM_KEY', 'pseudonym', config.pseudonymKey),
+    oldPseudonymKeys: parseKeys('FENCEPOST_PSEUDONYM_KEYS_OLD', config.oldPseudonymKeys ?? ''),
     loadFences: () =>
       loadFenceFile(config.fences, config.fencesInvalid, logger, {
         indexPath: config.indexFile ?? folder.at('fences.index'),
@@ -115,7 +117,7 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
               transitions: config.topicTransitions,
               erasures: config.topicErasures,
             },
-            pseudonymOf: (subject) => privacy?.identities.pseudonymsOf(subject)[0] ?? null,
+            pseudonymOf: (key) => (privacy === null ? null : pseudonymOfKey(key, privacy.identities)),
             logger,
           }),
         ),

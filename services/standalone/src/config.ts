@@ -48,6 +48,11 @@ export const standaloneSettings = {
     optional: true,
     help: 'key of the pseudonyms in events; made and kept in the data folder when not given',
   }),
+  oldPseudonymKeys: setting.secret({
+    env: 'FENCEPOST_PSEUDONYM_KEYS_OLD',
+    optional: true,
+    help: 'keys of pseudonyms that were in use before, comma separated: events of their time are found by them, until none is kept any more',
+  }),
 } as const
 
 export type StandaloneConfig = ConfigOf<typeof standaloneSettings>

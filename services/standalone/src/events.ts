@@ -1,6 +1,6 @@
 // GET /v1/events: the journal read back as NDJSON, so that a consumer can be written before there is a Kafka.
 import { type CursorRecord, type Journal, parseCursor } from '@fencepost/embedded'
-import { answerJson, subjectOfKey } from '@fencepost/ingest'
+import { answerJson } from '@fencepost/ingest'
 import { type ContentType, type Logger, TOPICS, type Topic } from '@fencepost/model'
 import type { BodyStream, Exchange } from '@fencepost/server'
 import { decodeEvent } from '@fencepost/wire'
@@ -20,8 +20,8 @@ export interface EventsRouteParts {
   readonly journal: Pick<Journal, 'read' | 'onAppend'>
   /** The topics' full names. */
   readonly names: Readonly<Record<Topic, string>>
-  /** The pseudonym of a subject: an erasure is kept without it. */
-  readonly pseudonymOf: (subject: Uint8Array) => string | null
+  /** The pseudonym that an erasure is about by its key: it is kept without it. Null = the key is one. */
+  readonly pseudonymOf: (key: string) => string | null
   readonly logger: Logger
   /** Default HEARTBEAT_MS. */
   readonly heartbeatMs?: number
@@ -141,8 +141,7 @@ function lineFor(
 ): string {
   const event = decodeEvent(value, contentTypeOf(headers))
   // Kept by its subject, so that the journal does not hold the pseudonym of whom it has erased; consumers know only that.
-  const subject = topic === 'erasures' ? subjectOfKey(key) : null
-  const device = subject === null ? null : pseudonymOf(subject)
+  const device = topic === 'erasures' ? pseudonymOf(key) : null
   if (device === null) return line({ cursor, topic, key, headers, value: event })
   return line({ cursor, topic, key: device, headers, value: { ...(event as object), device } })
 }

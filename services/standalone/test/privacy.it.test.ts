@@ -423,6 +423,38 @@ describe('requests', () => {
   })
 })
 
+describe('a rotated pseudonym key', () => {
+  it('names new events; presence and ids do not notice; export and erasure find both', async () => {
+    const [old, fresh] = ['a'.repeat(64), 'b'.repeat(64)]
+    await start({ FENCEPOST_PSEUDONYM_KEY: old })
+    const phone = new Phone('phone-1')
+    const observed = Date.now() - 60_000
+    const postOnce = (): Promise<unknown> => {
+      const sent = Date.now()
+      return phone.post(port, [{ ...MARKET, age: sent - observed }], { sent })
+    }
+    await postOnce()
+    await service?.terminate(10_000)
+    await start({ FENCEPOST_PSEUDONYM_KEY: fresh, FENCEPOST_PSEUDONYM_KEYS_OLD: old })
+    await postOnce() // the same ping once more: the same id
+    await phone.post(port, [OUTSIDE])
+    const matches = await events('matches')
+    expect(matches).toHaveLength(2)
+    expect(matches[1]?.value['id']).toBe(matches[0]?.value['id'])
+    const [enter, exit, ...others] = await events('transitions')
+    expect(others).toEqual([])
+    expect([exit?.value['kind'], exit?.value['visit']]).toEqual(['exit', enter?.value['visit']])
+    const names = [exit?.key, enter?.key] as string[]
+    expect(new Set(names).size).toBe(2)
+    const found = await request(adminPort, { type: 'export', subject: { pseudonym: names[1] } })
+    expect((found.json['result'] as { events: unknown[] }).events).toHaveLength(4)
+    const erased = await request(adminPort, { type: 'erase', subject: { device: 'phone-1' } })
+    expect(erased.json['proof']).toMatchObject({ journal: { found: 4, removed: 4 } })
+    expect((await events('erasures')).map(({ key }) => key)).toEqual(names)
+    expect([await events('matches'), await events('transitions')]).toEqual([[], []])
+  })
+})
+
 describe('what is stated', () => {
   it('is the inventory in both forms, and retention against what is found', async () => {
     await start({ FENCEPOST_JOURNAL_RETENTION_S: '172800' })

@@ -34,6 +34,7 @@ interface HalfParts {
   readonly events: HeldEvents | null
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
+  readonly oldPseudonymKeys?: readonly Uint8Array[]
   readonly moment: () => PipelineMoment
   readonly reached: FeedView['reached']
   readonly retention: readonly RetentionRow[]
@@ -54,6 +55,7 @@ export interface Privacy {
 export interface PrivacyParts extends Pick<NodeParts, 'config' | 'logger' | 'presence' | 'feed' | 'sink' | 'events'> {
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
+  readonly oldPseudonymKeys?: readonly Uint8Array[]
   readonly serving: Pick<ServingHalf, 'mainSink' | 'mainKafka' | 'mainStore' | 'mainRequests'>
   readonly view: Pick<FeedView, 'reached'>
   readonly moment: () => PipelineMoment
@@ -112,7 +114,8 @@ const LEASE_MS = 30_000
 
 function createPrivacy(parts: HalfParts): Privacy {
   const { config, logger, records, requests, events, clock, sink } = parts
-  const identities = createIdentities({ rootKey: parts.rootKey, pseudonymKey: parts.pseudonymKey, cacheSize: 1000 })
+  const { rootKey, pseudonymKey, oldPseudonymKeys = [] } = parts
+  const identities = createIdentities({ rootKey, pseudonymKey, oldPseudonymKeys, cacheSize: 1000 })
   const { subjects } = createPresence({
     ...parts,
     store: records,

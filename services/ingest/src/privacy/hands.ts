@@ -102,7 +102,8 @@ export function createHands(parts: HandsParts): Hands {
     },
     async announce(request, { subject, pseudonyms }) {
       // The journal must not hold the pseudonym again: who reads it back is told the pseudonym of the subject.
-      const devices = events !== null && subject !== null ? [subjectKey(subject)] : pseudonyms
+      const isHere = events !== null && subject !== null
+      const devices = isHere ? pseudonyms.map((name) => subjectKey(subject, name)) : pseudonyms
       await Promise.all(devices.map((device) => sink.publish(erasureOf(request, device))))
     },
   }
@@ -115,11 +116,16 @@ export function createHands(parts: HandsParts): Hands {
 
 const SUBJECT_KEY = 'subject:'
 
-function subjectKey(subject: Uint8Array): string {
-  return SUBJECT_KEY + Buffer.from(subject).toString('base64url')
+/** The subject, and the id of the key that makes this pseudonym of it. */
+function subjectKey(subject: Uint8Array, pseudonym: string): string {
+  const keyId = pseudonym.slice(0, pseudonym.indexOf('.'))
+  return `${SUBJECT_KEY}${keyId}:${Buffer.from(subject).toString('base64url')}`
 }
 
-/** The subject that a record of the topic `erasures` in the journal is keyed by, or null: it is keyed by a pseudonym. */
-export function subjectOfKey(key: string): Uint8Array | null {
-  return key.startsWith(SUBJECT_KEY) ? new Uint8Array(Buffer.from(key.slice(SUBJECT_KEY.length), 'base64url')) : null
+/** The pseudonym that a record of the topic `erasures` in the journal is about, or null: its key is one, or nobody has the key any more. */
+export function pseudonymOfKey(key: string, { pseudonymsOf }: Pick<Identities, 'pseudonymsOf'>): string | null {
+  if (!key.startsWith(SUBJECT_KEY)) return null
+  const [keyId, subject] = key.slice(SUBJECT_KEY.length).split(':') as [string, string]
+  const names = pseudonymsOf(new Uint8Array(Buffer.from(subject, 'base64url')))
+  return names.find((name) => name.startsWith(`${keyId}.`)) ?? null
 }
