@@ -5,6 +5,8 @@ import { Redis } from 'ioredis'
 export interface RedisOptions {
   /** redis://[user:password@]host:port[/db], or rediss:// for TLS. */
   readonly url: string
+  /** PEM of the authority behind a `rediss://` server, where the system does not know it. */
+  readonly tlsCa?: string
   /** A command that is not answered by then has failed; whether it was done nobody knows. Default 1000. */
   readonly commandTimeoutMs?: number
   /** How long `connect` waits before it goes on without. Default 5000. */
@@ -42,9 +44,10 @@ export function createConnection(
   options: RedisOptions,
   { logger, check }: { readonly logger: Logger; readonly check: (redis: Redis) => Promise<void> },
 ): RedisConnection {
-  const { url, commandTimeoutMs = 1000, startTimeoutMs = 5000 } = options
+  const { url, tlsCa, commandTimeoutMs = 1000, startTimeoutMs = 5000 } = options
   const redis = new Redis(url, {
     lazyConnect: true,
+    ...(tlsCa === undefined ? {} : { tls: { ca: tlsCa } }),
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     // A write that was sent may have been made: it is never sent again behind the caller's back.

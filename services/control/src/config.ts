@@ -33,6 +33,11 @@ export const controlSettings = {
     env: 'FENCEPOST_REDIS_URL',
     help: 'redis://[user:password@]host:port[/db] or rediss://…, where the nodes follow the feed',
   }),
+  redisTlsCaFile: setting.string({
+    env: 'FENCEPOST_REDIS_TLS_CA_FILE',
+    optional: true,
+    help: 'PEM of the authority behind a rediss:// server; none = the system’s',
+  }),
   redisTimeoutMs: setting.int({
     env: 'FENCEPOST_REDIS_TIMEOUT_MS',
     default: 2000,

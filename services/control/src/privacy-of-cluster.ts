@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { FenceFeed, Logger } from '@fencepost/model'
 import { createIdentities, parseKey, parseKeys, readRecipients, subjectSecret } from '@fencepost/policy'
 import { createHoldings, createRequestBook } from '@fencepost/privacy'
-import { createRedisPresenceStore } from '@fencepost/redis'
+import { createRedisPresenceStore, redisOptionsFrom } from '@fencepost/redis'
 import type { Part } from '@fencepost/runtime'
 import type { ControlConfig } from './config.ts'
 import type { PrivacyKit } from './privacy.ts'
@@ -21,7 +21,7 @@ export function createPrivacyOfCluster(
   config: ControlConfig,
   { feed, logger }: { readonly feed: FenceFeed; readonly logger: Logger },
 ): { readonly kit: PrivacyKit; readonly parts: readonly Part[] } | null {
-  const { rootKey: root, pseudonymKey: pseudonym, redisUrl: url, redisTimeoutMs: commandTimeoutMs } = config
+  const { rootKey: root, pseudonymKey: pseudonym } = config
   if (root === undefined && pseudonym === undefined) return null
   if (root === undefined || pseudonym === undefined)
     throw new Error('requests about privacy need both FENCEPOST_ROOT_KEY and FENCEPOST_PSEUDONYM_KEY')
@@ -32,8 +32,9 @@ export function createPrivacyOfCluster(
     oldPseudonymKeys: parseKeys('FENCEPOST_PSEUDONYM_KEYS_OLD', config.oldPseudonymKeys ?? ''),
     cacheSize: 1000,
   })
-  const records = createRedisPresenceStore({ url, commandTimeoutMs }, { logger })
-  const requests = createRedisPresenceStore({ url, commandTimeoutMs, prefix: REQUESTS_PREFIX }, { logger })
+  const redis = redisOptionsFrom(config)
+  const records = createRedisPresenceStore(redis, { logger })
+  const requests = createRedisPresenceStore({ ...redis, prefix: REQUESTS_PREFIX }, { logger })
   const part = (name: string, store: typeof records): Part => ({
     name,
     start: () => store.start(),

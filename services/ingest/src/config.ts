@@ -392,6 +392,11 @@ export const redisSettings = {
     optional: true,
     help: 'redis://[user:password@]host:port[/db] or rediss://…, the same for every node: who is inside is kept there',
   }),
+  redisTlsCaFile: setting.string({
+    env: 'FENCEPOST_REDIS_TLS_CA_FILE',
+    optional: true,
+    help: 'PEM of the authority behind a rediss:// server; none = the system’s',
+  }),
   redisTimeoutMs: setting.int({
     env: 'FENCEPOST_REDIS_TIMEOUT_MS',
     default: 1000,

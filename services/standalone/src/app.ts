@@ -21,6 +21,7 @@ import {
 } from '@fencepost/ingest'
 import type { Logger } from '@fencepost/model'
 import { parseKey, parseKeys, type RecipientEntry, subjectSecret } from '@fencepost/policy'
+import { redisOptionsFrom } from '@fencepost/redis'
 import type { Metrics } from '@fencepost/runtime'
 import type { StandaloneConfig } from './config.ts'
 import { createEventsRoute } from './events.ts'
@@ -44,7 +45,7 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
             store: createLmdbPresenceStore({ dir: folder.at('presence') }, { logger }),
             requests: createLmdbPresenceStore({ dir: folder.at('requests') }, { logger }),
           }
-        : { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } }
+        : { redis: redisOptionsFrom({ ...config, redisUrl: config.redisUrl }) }
   const feed = createLmdbFeed({ dir: folder.at('feed') }, { logger })
   // Fences of a file are the operator's; without one they are what control was given.
   const withFences = config.fences === undefined

@@ -2,19 +2,19 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from '@fencepost/model'
-import { createRedisFeed } from '@fencepost/redis'
+import { createRedisFeed, redisOptionsFrom } from '@fencepost/redis'
 import type { NodeFeed } from '../app.ts'
 import type { IngestConfig } from '../config.ts'
 import { loadFenceFile } from '../fence-file.ts'
 
 export function feedOf(config: IngestConfig, logger: Logger): { readonly feed?: NodeFeed } {
-  const { redisUrl: url, redisTimeoutMs: commandTimeoutMs, dataDir } = config
-  if (url === undefined) return {}
+  const { redisUrl, dataDir } = config
+  if (redisUrl === undefined) return {}
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const indexPath = config.indexFile ?? join(dataDir, 'fences.index')
   return {
     feed: {
-      feed: createRedisFeed({ url, commandTimeoutMs }, { logger }),
+      feed: createRedisFeed(redisOptionsFrom({ ...config, redisUrl }), { logger }),
       // Fences of a file are the operator's.
       withFences: config.fences === undefined,
       fencesPath: join(dataDir, 'feed-fences.ndjson'),

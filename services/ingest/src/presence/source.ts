@@ -3,7 +3,7 @@ import type { Clock, ContentType, EventSink, FenceIndex, Logger, PresenceStore }
 import type { Identities } from '@fencepost/policy'
 import type { PresenceSettings } from '@fencepost/presence'
 import { PRESENCE_DEFAULTS } from '@fencepost/presence'
-import { createRedisPresenceStore, type RedisOptions } from '@fencepost/redis'
+import { createRedisPresenceStore, type RedisOptions, redisOptionsFrom } from '@fencepost/redis'
 import type { NodeConfig, RedisConfig } from '../config.ts'
 import { createFeedView, type FeedView } from '../feed/feed-view.ts'
 import { parseSdkKeys } from '../keys.ts'
@@ -25,11 +25,12 @@ export type PresenceSource =
  */
 export function presenceOf(config: NodeConfig & RedisConfig): { readonly presence?: PresenceSource } {
   if (config.presence === 'off') return {}
-  if (config.redisUrl === undefined)
+  const { redisUrl } = config
+  if (redisUrl === undefined)
     throw new Error(
       `FENCEPOST_PRESENCE is ${config.presence}: set FENCEPOST_REDIS_URL, or FENCEPOST_PRESENCE=off for matches only`,
     )
-  return { presence: { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } } }
+  return { presence: { redis: redisOptionsFrom({ ...config, redisUrl }) } }
 }
 
 /** Where requests about privacy are kept beside the records: under keys of their own. */
