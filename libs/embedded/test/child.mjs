@@ -4,6 +4,7 @@ import { readSync, writeSync } from 'node:fs'
 import { createJournal, openDataFolder } from '@fencepost/embedded'
 import { silentLogger } from '@fencepost/model'
 import { open } from 'lmdb'
+import { openStore } from '../dist/store.js'
 
 const [mode, dir, ...args] = process.argv.slice(2)
 const say = (line) => writeSync(1, `${line}\n`)
@@ -110,6 +111,31 @@ const modes = {
     } catch (error) {
       say(error.message)
     }
+  },
+
+  // <seed>: writes and removes while it compacts again and again, until the process is killed; `ack <key> <value>` once it is durable, and
+  // `copying` or `swapped` round a compaction.
+  async compact() {
+    const seed = Number(args[0])
+    const store = openStore({ dir, mapSize: 1 << 26 })
+    say('open')
+    const writer = async (w) => {
+      for (let i = 0; ; i++) {
+        const key = `${w}.${(i * 13 + seed) % 40}`
+        const value = `${seed}.${i}`
+        const whole = Buffer.from(`${value}:`.padEnd(1 + ((i * 977 + seed) % 9000), 'x'))
+        await store.write([{ key: Buffer.from(`k${key}`), value: i % 7 === 3 ? undefined : whole }])
+        say(`ack ${key} ${i % 7 === 3 ? '-' : value}`)
+      }
+    }
+    const compacter = async () => {
+      for (;;) {
+        say('copying')
+        await store.compact()
+        say('swapped')
+      }
+    }
+    await Promise.all([writer(0), writer(1), writer(2), compacter()])
   },
 
   // Holds LMDB's write lock until a line comes in: to the journal a disk that hangs.

@@ -1,4 +1,6 @@
 // Journals for tests: small limits, a folder of their own, closed and removed afterwards.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import {
   type Clock,
   type Logger,
@@ -61,4 +63,11 @@ export function batchOf(key: string, ...values: readonly string[]): RecordBatch 
 
 export function valuesOf(records: readonly { record: StoredRecord }[]): string[] {
   return records.map(({ record }) => Buffer.from(record.value).toString())
+}
+
+/** Is the text in any file of the folder or of a folder in it? */
+export function bytesOnDisk(folder: string, text: string): boolean {
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).some(
+    (entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name)).includes(text),
+  )
 }

@@ -34,6 +34,7 @@ class MemoryStore implements Store {
       else this.entries.set(key.toString('hex'), value)
     }
   }
+  async compact(): Promise<void> {}
   async close(): Promise<void> {}
 }
 
