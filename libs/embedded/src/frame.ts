@@ -1,13 +1,19 @@
 // The stored form of the record batches that became durable together: one frame is one LMDB value. Pure bytes in, bytes out.
 // Little-endian. Header (16 bytes): version, 3 zero bytes, crc32 of all that follows it, batches, records. Then each batch:
-// bytes that follow, records, content type, zero, tenant length, key length, two zero bytes; tenant, key; times, ends, ids, values.
+// bytes that follow, records, content type, flags, tenant length, key length, two zero bytes; tenant, key; times, ends, ids, values.
+// A hole is a batch that was erased: flag 1, its count of records, and nothing else. A frame that has one is of version 2.
 import { crc32 } from 'node:zlib'
 import { type ContentType, EVENT_ID_BYTES, type RecordBatch, type Topic } from '@fencepost/model'
 
+/** Of frames as they are published, without holes. */
 export const FRAME_VERSION = 1
-const HEADER_BYTES = 16
+/** Of frames with holes: who knows only the first must not take them for batches. */
+export const HOLED_VERSION = 2
+export const HEADER_BYTES = 16
 const CHECKED_FROM = 8
-const BATCH_HEADER_BYTES = 16
+export const BATCH_HEADER_BYTES = 16
+/** A batch's flags. */
+export const HOLE = 1
 /** Bytes of a record beside its value: time, end, id. */
 const RECORD_BYTES = 8 + 4 + EVENT_ID_BYTES
 const MAX_TEXT_BYTES = 0xffff
@@ -20,6 +26,9 @@ export class FrameError extends Error {
     this.name = 'FrameError'
   }
 }
+
+/** A frame that a newer version has written: nothing says that it is damaged. */
+export class FrameVersionError extends FrameError {}
 
 /** Upper bound of what `batch` adds to a frame. */
 export function frameBytes(batch: RecordBatch): number {
@@ -98,10 +107,7 @@ export class FrameWriter {
   /** The finished frame: a view, good until the next `reset` or `add`. */
   finish(): Buffer {
     const frame = this.#bytes.subarray(0, this.#length)
-    frame.writeUInt32LE(FRAME_VERSION, 0)
-    frame.writeUInt32LE(this.batches, 8)
-    frame.writeUInt32LE(this.records, 12)
-    frame.writeUInt32LE(crc32(frame.subarray(CHECKED_FROM)), 4)
+    writeHeader(frame, { version: FRAME_VERSION, batches: this.batches, records: this.records })
     return frame
   }
 
@@ -115,25 +121,61 @@ export class FrameWriter {
   }
 }
 
+/** Writes the header of a frame whose batches are there already. */
+export function writeHeader(frame: Buffer, header: { version: number; batches: number; records: number }): void {
+  frame.writeUInt32LE(header.version, 0)
+  frame.writeUInt32LE(header.batches, 8)
+  frame.writeUInt32LE(header.records, 12)
+  frame.writeUInt32LE(crc32(frame.subarray(CHECKED_FROM)), 4)
+}
+
 /**
- * The batches of a frame in their order, as views of `frame`; `fromRecord` leaves out whole batches before that record.
- * `first` is the position in the frame of a batch's first record. Throws a FrameError when the frame is damaged.
+ * The batches of a frame in their order, as views of `frame`, without its holes; `fromRecord` leaves out whole batches before that record, `keys` those
+ * of other keys. `first` is the position in the frame of a batch's first record. Throws a FrameError when the frame is damaged.
  */
-export function decodeFrame(frame: Buffer, topic: Topic, fromRecord = 0): { first: number; batch: RecordBatch }[] {
+export function decodeFrame(
+  frame: Buffer,
+  topic: Topic,
+  fromRecord = 0,
+  keys?: ReadonlySet<string>,
+): { first: number; batch: RecordBatch }[] {
   const { batches } = checkFrame(frame)
   const found: { first: number; batch: RecordBatch }[] = []
   let at = HEADER_BYTES
   let first = 0
   for (let i = 0; i < batches; i++) {
-    if (at + BATCH_HEADER_BYTES > frame.length) throw new FrameError(`batch ${i} begins beyond the frame's end`)
-    const end = at + 4 + frame.readUInt32LE(at)
-    const count = frame.readUInt32LE(at + 4)
-    if (end > frame.length) throw new FrameError(`batch ${i} ends beyond the frame's end`)
-    if (first + count > fromRecord) found.push({ first, batch: decodeBatch(frame, at, end, count, topic) })
+    const end = batchEnd(frame, at, i)
+    const count = batchRecords(frame, at)
+    const wanted = first + count > fromRecord && !isHole(frame, at)
+    if (wanted && (keys === undefined || keys.has(batchKey(frame, at))))
+      found.push({ first, batch: decodeBatch(frame, at, end, count, topic) })
     first += count
     at = end
   }
   return found
+}
+
+/** Where the i-th batch of a frame, which begins at `at`, ends. Throws a FrameError when that is not in the frame. */
+export function batchEnd(frame: Buffer, at: number, i: number): number {
+  if (at + BATCH_HEADER_BYTES > frame.length) throw new FrameError(`batch ${i} begins beyond the frame's end`)
+  const end = at + 4 + frame.readUInt32LE(at)
+  if (end > frame.length) throw new FrameError(`batch ${i} ends beyond the frame's end`)
+  return end
+}
+
+/** Records of the batch, or the hole, at `at`. */
+export function batchRecords(frame: Buffer, at: number): number {
+  return frame.readUInt32LE(at + 4)
+}
+
+export function isHole(frame: Buffer, at: number): boolean {
+  return (frame.readUInt8(at + 9) & HOLE) !== 0
+}
+
+/** Key of the batch at `at`. */
+export function batchKey(frame: Buffer, at: number): string {
+  const start = at + BATCH_HEADER_BYTES + frame.readUInt16LE(at + 10)
+  return frame.toString('utf8', start, start + frame.readUInt16LE(at + 12))
 }
 
 /** How many records a frame has. Throws a FrameError when it is damaged. */
@@ -141,11 +183,13 @@ export function frameRecords(frame: Buffer): number {
   return checkFrame(frame).records
 }
 
-function checkFrame(frame: Buffer): { batches: number; records: number } {
+/** What the header says, when the frame is as it was written. Throws a FrameError when it is not. */
+export function checkFrame(frame: Buffer): { batches: number; records: number } {
   if (frame.length < HEADER_BYTES)
     throw new FrameError(`a frame has ${HEADER_BYTES} bytes and more, got ${frame.length}`)
   const version = frame.readUInt32LE(0)
-  if (version !== FRAME_VERSION) throw new FrameError(`frame version must be ${FRAME_VERSION}, got ${version}`)
+  if (version < FRAME_VERSION || version > HOLED_VERSION)
+    throw new FrameVersionError(`frame version must be ${FRAME_VERSION}..${HOLED_VERSION}, got ${version}`)
   const stored = frame.readUInt32LE(4)
   const computed = crc32(frame.subarray(CHECKED_FROM))
   if (stored !== computed) throw new FrameError(`frame checksum is ${hex(computed)}, stored ${hex(stored)}`)

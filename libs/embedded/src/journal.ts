@@ -1,4 +1,5 @@
-// The event sink on disk, and its reader: what `start` opens, what `stop` closes, and retention in between.
+// The event sink on disk, and its reader: what `start` opens, what `stop` closes, and retention and erasure in between.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   type Clock,
   type EventSink,
@@ -10,7 +11,9 @@ import {
   type Topic,
 } from '@fencepost/model'
 import { type CommitCounters, CommitQueue, errorText } from './commit-queue.ts'
-import { type ReaderCounters, type ReadResult, readAfter } from './reader.ts'
+import { type EraseCounters, eraseStep, scanStep } from './erase.ts'
+import { frameKeyAt } from './keys.ts'
+import { type CursorRecord, type ReaderCounters, type ReadResult, readAfter } from './reader.ts'
 import { expireStep } from './retention.ts'
 import { openStore, type Store } from './store.ts'
 import { keptBytes, loadTopicStates, type TopicState, type TopicStates } from './topic-state.ts'
@@ -43,15 +46,15 @@ export interface JournalOptions {
 }
 
 /** Plain integers, copied at scrape time. */
-export interface JournalCounters extends ReaderCounters, CommitCounters {
+export interface JournalCounters extends ReaderCounters, CommitCounters, EraseCounters {
   expiredFrames: number
 }
 
 export interface TopicStats {
   readonly topic: Topic
-  /** Records kept; at most, because numbers of failed commits count too. */
+  /** Records kept; at most, because numbers of failed commits and of erased records count too. */
   readonly records: number
-  /** What they take on disk. */
+  /** What they take on disk; what was erased of a frame counts until all of it is removed. */
   readonly bytes: number
   /** Epoch ms at which the oldest of them was written, or null. */
   readonly oldestMs: number | null
@@ -74,6 +77,15 @@ export interface Journal extends EventSink {
    * the newest gives no records, one before the oldest kept `gone`. Throws when the journal is not open.
    */
   read(topic: Topic, after: number | bigint | null, limit: number): ReadResult
+  /**
+   * Removes every record of these keys from all topics, and its bytes from the disk. Cursors stay what they were: who reads passes over what was
+   * removed, without `gone`. In small steps beside publishes and retention, which wait for one of them at most; safe to repeat, which an erasure that
+   * was cut off needs. What is published after the call may stay. Resolves with how many records it removed; rejects with a SinkError when the
+   * journal is not running, and when there is no space for the copy that leaves the bytes out.
+   */
+  erase(keys: ReadonlySet<string>): Promise<{ readonly records: number }>
+  /** Every record of these keys, oldest first, topic by topic, in small steps; without those published after the call. */
+  scan(keys: ReadonlySet<string>): AsyncIterable<CursorRecord>
   /** Calls `listener`, which must not throw, after every commit that added records; returns what ends that. */
   onAppend(listener: () => void): () => void
   stats(): JournalStats
@@ -106,6 +118,7 @@ class LmdbJournal implements Journal {
     rejectedDeadline: 0,
     expiredFrames: 0,
     damagedFrames: 0,
+    erasedRecords: 0,
   }
   readonly commitLatency = new Histogram()
   readonly #options: Required<JournalOptions>
@@ -117,6 +130,8 @@ class LmdbJournal implements Journal {
   #retentionTimer: NodeJS.Timeout | undefined
   /** The run of retention that is going on. */
   #expiring: Promise<void> | undefined
+  /** Steps of retention and of erasures follow one another: none may write a frame back that the other has removed. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: JournalOptions, logger: Logger, now: Clock) {
     this.#options = {
@@ -167,6 +182,7 @@ class LmdbJournal implements Journal {
     clearInterval(this.#retentionTimer)
     const closed = queue.drain().then(async () => {
       await this.#expiring
+      await this.#turn
       await store.close()
       this.#open = undefined
     })
@@ -193,8 +209,38 @@ class LmdbJournal implements Journal {
   read(topic: Topic, after: number | bigint | null, limit: number): ReadResult {
     if (this.#open === undefined) throw new Error('the journal is not open')
     const { store, states } = this.#open
-    const parts = { logger: this.#logger, counters: this.counters }
-    return readAfter(store, states[topic], after === null ? null : Number(after), limit, parts)
+    return readAfter(store, states[topic], after === null ? null : Number(after), limit, this.#parts)
+  }
+
+  async erase(keys: ReadonlySet<string>): Promise<{ readonly records: number }> {
+    let records = 0
+    for (const topic of TOPICS) {
+      const until = this.#running().states[topic].durableSeq
+      for (let from: Buffer | null = frameKeyAt(topic, 0); from !== null; ) {
+        const start: Buffer = from
+        const step = await this.#inTurn(() =>
+          eraseStep(this.#running().store, { topic, start, until, keys }, this.#parts),
+        )
+        records += step.records
+        from = step.next
+        await nextTurn()
+      }
+    }
+    await this.#running().store.compact()
+    this.#logger.info({ records }, 'journal erased')
+    return { records }
+  }
+
+  async *scan(keys: ReadonlySet<string>): AsyncGenerator<CursorRecord> {
+    const ends = TOPICS.map((topic) => ({ topic, until: this.#running().states[topic].durableSeq }))
+    for (const { topic, until } of ends) {
+      for (let start: Buffer | null = frameKeyAt(topic, 0); start !== null; ) {
+        const step = scanStep(this.#running().store, { topic, start, until, keys }, this.#parts)
+        yield* step.records
+        start = step.next
+        await nextTurn()
+      }
+    }
   }
 
   onAppend(listener: () => void): () => void {
@@ -211,6 +257,22 @@ class LmdbJournal implements Journal {
     return { topics: TOPICS.map((topic) => topicStats(states[topic])), queuedBytes: bytes, queuedEvents: events }
   }
 
+  get #parts(): { readonly logger: Logger; readonly counters: JournalCounters } {
+    return { logger: this.#logger, counters: this.counters }
+  }
+
+  #running(): Open {
+    if (this.#open === undefined || this.#stopping !== undefined)
+      throw new SinkError('stopped', 'the journal is not running')
+    return this.#open
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.catch(() => {})
+    return turn
+  }
+
   /** Starts a run of retention unless one is going on. */
   #expire(): void {
     this.#expiring ??= this.#expireAll().finally(() => {
@@ -222,7 +284,8 @@ class LmdbJournal implements Journal {
     let removed = 0
     try {
       while (this.#open !== undefined && this.#stopping === undefined) {
-        const step = await expireStep(this.#open.store, this.#open.states, this.#options, this.#now())
+        const { store, states } = this.#open
+        const step = await this.#inTurn(() => expireStep(store, states, this.#options, this.#now()))
         if (step === 0) break
         removed += step
         this.counters.expiredFrames += step

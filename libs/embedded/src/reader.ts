@@ -1,5 +1,12 @@
 // Reads the journal back by cursor. A cursor is the record's sequence number in its topic, as decimal digits.
-import { type Logger, recordHeaders, recordValue, type StoredRecord, type Topic } from '@fencepost/model'
+import {
+  type Logger,
+  type RecordBatch,
+  recordHeaders,
+  recordValue,
+  type StoredRecord,
+  type Topic,
+} from '@fencepost/model'
 import { decodeFrame, FrameError } from './frame.ts'
 import { decodeFrameKey, frameKeyAt, topicEnd } from './keys.ts'
 import type { Store } from './store.ts'
@@ -75,12 +82,9 @@ function readFrame(
   try {
     for (const { first, batch } of decodeFrame(frame, topic, from - seq)) {
       for (let i = Math.max(0, from - seq - first); i < batch.count && into.length < limit; i++) {
-        const value = recordValue(batch, i)
-        bytes += value.length
-        into.push({
-          cursor: String(seq + first + i),
-          record: { topic, key: batch.key, headers: recordHeaders(batch, i), value },
-        })
+        const record = cursorRecord(batch, i, seq + first)
+        bytes += record.record.value.length
+        into.push(record)
       }
     }
   } catch (error) {
@@ -90,4 +94,13 @@ function readFrame(
     parts.logger.error({ topic, cursor: seq, error: error.message }, 'journal frame damaged, left out')
   }
   return bytes
+}
+
+/** Record i of a batch whose first has the sequence number `seq`. */
+export function cursorRecord(batch: RecordBatch, i: number, seq: number): CursorRecord {
+  const { topic, key } = batch
+  return {
+    cursor: String(seq + i),
+    record: { topic, key, headers: recordHeaders(batch, i), value: recordValue(batch, i) },
+  }
 }

@@ -113,6 +113,28 @@ const modes = {
     }
   },
 
+  // Publishes records of five keys, then erases those of `gone` again and again, while it goes on publishing, until the process is killed.
+  async erase() {
+    const journal = makeJournal()
+    await journal.start()
+    const publish = async (i) => {
+      const key = i % 5 === 0 ? 'gone' : `key${i % 5}`
+      await journal.publish(batchOf(key, [`${key}-${args[0]}.${i};`.padEnd(1 + ((i * 977) % 9000), 'x')]))
+      if (key !== 'gone') say(`ack ${args[0]}.${i}`)
+    }
+    await Promise.all(Array.from({ length: 200 }, (_, i) => publish(i)))
+    const publisher = async (p) => {
+      for (let i = 200 + p; ; i += 2) await publish(i)
+    }
+    const eraser = async () => {
+      for (;;) {
+        say('erasing')
+        await journal.erase(new Set(['gone']))
+      }
+    }
+    await Promise.all([publisher(0), publisher(1), eraser()])
+  },
+
   // <seed>: writes and removes while it compacts again and again, until the process is killed; `ack <key> <value>` once it is durable, and
   // `copying` or `swapped` round a compaction.
   async compact() {

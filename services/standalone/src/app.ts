@@ -126,6 +126,7 @@ function addJournalMetrics(metrics: Metrics, journal: Journal, refusedByThreads:
     ['deadline', counters.rejectedDeadline],
   ])
   metrics.counter('fencepost_journal_expired_total', 'frames that retention removed', () => counters.expiredFrames)
+  metrics.counter('fencepost_journal_erased_total', 'events that erasures removed', () => counters.erasedRecords)
   metrics.counter('fencepost_journal_damaged_total', 'frames that could not be read', () => counters.damagedFrames)
   metrics.histogram('fencepost_journal_commit_seconds', 'one group commit, fsync included', journal.commitLatency)
 }
