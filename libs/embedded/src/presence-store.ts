@@ -174,6 +174,14 @@ export function createLmdbPresenceStore(
       await forget(expired)
       return subjects.filter((subject) => !expired.includes(subject))
     },
+    async compact() {
+      const running = open()
+      try {
+        await running.compact()
+      } catch (error) {
+        throw new StoreError('unavailable', 'the store of presence could not be compacted', { cause: error })
+      }
+    },
   }
 }
 

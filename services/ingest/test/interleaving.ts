@@ -144,6 +144,7 @@ export class World {
       healthy: () => true,
       read: () => this.#later(life, () => this.#stored, lost),
       write: (_subject, expected, next) => this.#later(life, () => this.#write(expected, next), lost),
+      compact: async () => {},
       due: () => this.#later(life, () => (this.#isDue() ? [IDENTITY.subject] : []), lost),
     }
   }

@@ -13,6 +13,7 @@ export function attachStore(store: PresenceStore, port: MessagePort): { detach()
   async function ask(question: StoreQuestion): Promise<unknown> {
     if (question.ask === 'read') return store.read(question.subject)
     if (question.ask === 'write') return store.write(question.subject, question.expected, question.next)
+    if (question.ask === 'compact') return store.compact()
     return store.due(question.bucket, question.nowMs, question.limit)
   }
 

@@ -18,6 +18,7 @@ export type StoreQuestion = { readonly number: number } & (
       readonly next: RecordToStore
     }
   | { readonly ask: 'due'; readonly bucket: number; readonly nowMs: number; readonly limit: number }
+  | { readonly ask: 'compact' }
 )
 
 type Question = StoreQuestion extends infer Q ? (Q extends { number: number } ? Omit<Q, 'number'> : never) : never
@@ -73,5 +74,6 @@ export function createStoreProxy(port: MessagePort): PresenceStore {
     read: (subject) => ask<VersionedRecord | null>({ ask: 'read', subject }),
     write: (subject, expected, next) => ask<WriteOutcome>({ ask: 'write', subject, expected, next }),
     due: (bucket, nowMs, limit) => ask<Uint8Array[]>({ ask: 'due', bucket, nowMs, limit }),
+    compact: () => ask<void>({ ask: 'compact' }),
   }
 }
