@@ -1,7 +1,8 @@
 // Removes or lists the records of some keys, frame by frame, in steps of so many bytes: a publish or a run of retention waits for one at most.
 import type { Logger, Topic } from '@fencepost/model'
+import { DamagedError } from './damage.ts'
 import { holeFrame, withoutKeys } from './erased-frame.ts'
-import { decodeFrame, FrameError, FrameVersionError } from './frame.ts'
+import { decodeFrame, FrameVersionError } from './frame.ts'
 import { decodeFrameKey, frameKeyAt } from './keys.ts'
 import { type CursorRecord, cursorRecord, type ReaderCounters } from './reader.ts'
 import type { Change, Store } from './store.ts'
@@ -41,17 +42,22 @@ export async function eraseStep(
   const { topic, until, keys } = step
   const changes: Change[] = []
   let records = 0
-  const next = eachFrame(store, step, (key, frame, after) => {
+  const next = eachFrame(store, step, (key, after) => {
     const { seq } = decodeFrameKey(key)
     try {
+      const frame = store.get(key)
+      if (frame === undefined) return 0
       const erased = withoutKeys(frame, keys)
-      if (erased === null) return
-      records += erased.records
-      changes.push({ key, value: erased.frame })
+      if (erased !== null) {
+        records += erased.records
+        changes.push({ key, value: erased.frame })
+      }
+      return frame.length
     } catch (error) {
-      if (!(error instanceof FrameError) || error instanceof FrameVersionError) throw error
+      if (!(error instanceof DamagedError) || error instanceof FrameVersionError) throw error
       logger.error({ topic, cursor: seq, error: error.message }, 'journal frame damaged, erased whole')
       changes.push({ key, value: holeFrame((after === undefined ? until : decodeFrameKey(after).seq) - seq) })
+      return 0
     }
   })
   await store.write(changes)
@@ -67,33 +73,35 @@ export function scanStep(
 ): { readonly records: CursorRecord[]; readonly next: Buffer | null } {
   const { topic, keys } = step
   const records: CursorRecord[] = []
-  const next = eachFrame(store, step, (key, frame) => {
+  const next = eachFrame(store, step, (key) => {
     const { seq } = decodeFrameKey(key)
     try {
+      const frame = store.get(key)
+      if (frame === undefined) return 0
       for (const { first, batch } of decodeFrame(frame, topic, 0, keys))
         for (let i = 0; i < batch.count; i++) records.push(cursorRecord(batch, i, seq + first))
+      return frame.length
     } catch (error) {
-      if (!(error instanceof FrameError)) throw error
+      if (!(error instanceof DamagedError)) throw error
       counters.damagedFrames++
       logger.error({ topic, cursor: seq, error: error.message }, 'journal frame damaged, left out')
+      return 0
     }
   })
   return { records, next }
 }
 
-/** Takes the frames of one step, each with the key of the one after it, and returns where the next begins. */
+/** Takes the frames of one step by their keys, each with the next one's, tells their bytes, and returns where the next step begins. */
 function eachFrame(
   store: Store,
   { topic, start, until }: StepOf,
-  take: (key: Buffer, frame: Buffer, after: Buffer | undefined) => void,
+  take: (key: Buffer, after: Buffer | undefined) => number,
 ): Buffer | null {
   const keys = store.keys(start, frameKeyAt(topic, until), MAX_STEP_FRAMES + 1)
   let bytes = 0
   for (const [i, key] of keys.slice(0, MAX_STEP_FRAMES).entries()) {
     const after = keys[i + 1]
-    const frame = store.get(key)
-    if (frame !== undefined) take(key, frame, after)
-    bytes += frame?.length ?? 0
+    bytes += take(key, after)
     if (bytes >= MAX_STEP_BYTES) return after ?? null
   }
   return keys[MAX_STEP_FRAMES] ?? null

@@ -4,6 +4,7 @@
 // A hole is a batch that was erased: flag 1, its count of records, and nothing else. A frame that has one is of version 2.
 import { crc32 } from 'node:zlib'
 import { type ContentType, EVENT_ID_BYTES, type RecordBatch, type Topic } from '@fencepost/model'
+import { DamagedError } from './damage.ts'
 
 /** Of frames as they are published, without holes. */
 export const FRAME_VERSION = 1
@@ -20,12 +21,7 @@ const MAX_TEXT_BYTES = 0xffff
 const CONTENT_TYPES: readonly ContentType[] = ['application/json', 'application/msgpack']
 
 /** A stored frame that cannot be read: damaged, or written by a newer version. */
-export class FrameError extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'FrameError'
-  }
-}
+export class FrameError extends DamagedError {}
 
 /** A frame that a newer version has written: nothing says that it is damaged. */
 export class FrameVersionError extends FrameError {}

@@ -41,6 +41,8 @@ export interface JournalOptions {
   readonly retentionCheckMs?: number
   /** Address space reserved for the file. Default: twice `retentionBytes` and 256 MiB. */
   readonly mapSize?: number
+  /** 32 bytes: what is on disk is encrypted. A folder is from its first opening on, or never. */
+  readonly encryptionKey?: Uint8Array | undefined
   /** Leaves the sync out, for the test that must notice. Never set it. */
   readonly unsafeNoSync?: boolean
 }
@@ -121,7 +123,7 @@ class LmdbJournal implements Journal {
     erasedRecords: 0,
   }
   readonly commitLatency = new Histogram()
-  readonly #options: Required<JournalOptions>
+  readonly #options: Required<Omit<JournalOptions, 'encryptionKey'>> & JournalOptions
   readonly #logger: Logger
   readonly #now: Clock
   readonly #listeners = new Set<() => void>()
@@ -149,8 +151,8 @@ class LmdbJournal implements Journal {
 
   async start(): Promise<void> {
     if (this.#open !== undefined) return
-    const { dir, mapSize, retentionCheckMs, unsafeNoSync } = this.#options
-    const store = openStore({ dir, mapSize, noSync: unsafeNoSync })
+    const { dir, encryptionKey, mapSize, retentionCheckMs, unsafeNoSync } = this.#options
+    const store = openStore({ dir, encryptionKey, mapSize, noSync: unsafeNoSync })
     const states = loadTopicStates(store)
     const queue = new CommitQueue(store, states, this.#options, {
       logger: this.#logger,

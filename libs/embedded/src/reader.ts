@@ -7,7 +7,8 @@ import {
   type StoredRecord,
   type Topic,
 } from '@fencepost/model'
-import { decodeFrame, FrameError } from './frame.ts'
+import { DamagedError } from './damage.ts'
+import { decodeFrame } from './frame.ts'
 import { decodeFrameKey, frameKeyAt, topicEnd } from './keys.ts'
 import type { Store } from './store.ts'
 import type { TopicState } from './topic-state.ts'
@@ -75,11 +76,11 @@ function readFrame(
   into: CursorRecord[],
   parts: { readonly logger: Logger; readonly counters: ReaderCounters },
 ): number {
-  const frame = store.get(key)
-  if (frame === undefined) return 0
   const { seq } = decodeFrameKey(key)
   let bytes = 0
   try {
+    const frame = store.get(key)
+    if (frame === undefined) return 0
     for (const { first, batch } of decodeFrame(frame, topic, from - seq)) {
       for (let i = Math.max(0, from - seq - first); i < batch.count && into.length < limit; i++) {
         const record = cursorRecord(batch, i, seq + first)
@@ -88,7 +89,7 @@ function readFrame(
       }
     }
   } catch (error) {
-    if (!(error instanceof FrameError)) throw error
+    if (!(error instanceof DamagedError)) throw error
     // What can be read is read: one damaged frame must not hide those after it.
     parts.counters.damagedFrames++
     parts.logger.error({ topic, cursor: seq, error: error.message }, 'journal frame damaged, left out')

@@ -5,7 +5,9 @@ import { dirname } from 'node:path'
 import { compact, removeLeftOvers } from './compaction.ts'
 import { makePrivateFolder, syncFolder } from './data-folder.ts'
 import { type Change, commit, type Environment, type EnvironmentOptions, openEnvironment } from './environment.ts'
+import { checkStoreKey } from './key-check.ts'
 import { FORMAT_KEY } from './keys.ts'
+import { createSeal, type Seal } from './seal.ts'
 
 export type { Change } from './environment.ts'
 
@@ -16,11 +18,16 @@ const MAX_TOUCHED = 1_000_000
 
 export interface StoreOptions extends EnvironmentOptions {
   readonly dir: string
+  /**
+   * 32 bytes with which all values are encrypted; keys of rows are not. A folder is encrypted from its first opening on, or never.
+   */
+  readonly encryptionKey?: Uint8Array | undefined
   /** Keys that may be written while a compaction copies, before writes wait for its end. Default 1,000,000. */
   readonly maxTouched?: number
 }
 
 export interface Store {
+  /** Throws a SealError when the store is encrypted and the value is not what was written. */
   get(key: Buffer): Buffer | undefined
   /** Keys from `start` up to `end` (exclusive), at most `limit` of them. */
   keys(start: Buffer, end: Buffer, limit: number): Buffer[]
@@ -41,13 +48,15 @@ export interface Store {
 const openFolders = new Set<string>()
 
 /**
- * Opens (and makes, mode 0700) the folder. Throws when this or another process has it open, or when its format is unknown.
+ * Opens (and makes, mode 0700) the folder. Throws when this or another process has it open, or when its format is unknown, or the key
+ * is not the folder's.
  */
 export function openStore(options: StoreOptions): Store {
   const { dir } = options
   makePrivateFolder(dir)
   const path = realpathSync(dir)
   if (openFolders.has(path)) throw new Error(`${dir} is already open in this process`)
+  checkStoreKey(path, options.encryptionKey)
   const db = openEnvironment(path, options)
   openFolders.add(path)
   try {
@@ -68,6 +77,7 @@ export function openStore(options: StoreOptions): Store {
 class LmdbStore implements Store {
   readonly #path: string
   readonly #options: StoreOptions
+  readonly #seal: Seal | undefined
   #db: Environment
   /** Writes that have begun and not ended. */
   readonly #inFlight = new Set<readonly Change[]>()
@@ -85,10 +95,12 @@ class LmdbStore implements Store {
     this.#path = path
     this.#db = db
     this.#options = options
+    this.#seal = options.encryptionKey === undefined ? undefined : createSeal(options.encryptionKey)
   }
 
   get(key: Buffer): Buffer | undefined {
-    return this.#db.getBinary(key)
+    const value = this.#db.getBinary(key)
+    return value === undefined || this.#seal === undefined ? value : this.#seal.open(key, value)
   }
 
   keys(start: Buffer, end: Buffer, limit: number): Buffer[] {
@@ -106,7 +118,7 @@ class LmdbStore implements Store {
     this.#inFlight.add(changes)
     this.#touch(changes)
     try {
-      await commit(this.#db, changes)
+      await commit(this.#db, this.#sealed(changes))
     } finally {
       this.#inFlight.delete(changes)
       if (this.#inFlight.size === 0) this.#onIdle?.()
@@ -154,6 +166,12 @@ class LmdbStore implements Store {
         this.#db = copy
       },
     })
+  }
+
+  #sealed(changes: readonly Change[]): readonly Change[] {
+    const seal = this.#seal
+    if (seal === undefined) return changes
+    return changes.map(({ key, value }) => ({ key, value: value && seal.close(key, value) }))
   }
 
   #touch(changes: readonly Change[]): void {

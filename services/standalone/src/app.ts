@@ -6,6 +6,7 @@ import {
   createLmdbPresenceStore,
   type Journal,
   openDataFolder,
+  parseStoreKey,
 } from '@fencepost/embedded'
 import {
   createNode,
@@ -32,13 +33,15 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
   const folder = openDataFolder(config.dataDir)
   const secret = (name: string, file: string, given: string | undefined): Uint8Array =>
     given === undefined ? folder.loadOrCreateKey(file, KEY_BYTES) : parseKey(name, given)
+  const encryptionKey =
+    config.storeKey === undefined ? undefined : parseStoreKey('FENCEPOST_STORE_KEY', config.storeKey)
   const presence: PresenceSource | null =
     config.presence === 'off'
       ? null
       : config.redisUrl === undefined
-        ? { store: createLmdbPresenceStore({ dir: folder.at('presence') }, { logger }) }
+        ? { store: createLmdbPresenceStore({ dir: folder.at('presence'), encryptionKey }, { logger }) }
         : { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } }
-  const feed = createLmdbFeed({ dir: folder.at('feed') }, { logger })
+  const feed = createLmdbFeed({ dir: folder.at('feed'), encryptionKey }, { logger })
   // Fences of a file are the operator's; without one they are what control was given.
   const withFences = config.fences === undefined
   const addControl: NodeParts['addRoutes'] = (admin, _guard, moment) =>
@@ -79,6 +82,7 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
   const journal = createJournal(
     {
       dir: folder.at('journal'),
+      encryptionKey,
       retentionMs: config.journalRetentionS * 1000,
       retentionBytes: config.journalRetentionBytes,
       maxQueueBytes: config.maxInflightBytes,

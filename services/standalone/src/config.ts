@@ -48,6 +48,11 @@ export const standaloneSettings = {
     optional: true,
     help: 'key of the pseudonyms in events; made and kept in the data folder when not given',
   }),
+  storeKey: setting.secret({
+    env: 'FENCEPOST_STORE_KEY',
+    optional: true,
+    help: 'encrypts journal, presence and feed on disk; 64 hex digits (openssl rand -hex 32), from the first start on or never',
+  }),
 } as const
 
 export type StandaloneConfig = ConfigOf<typeof standaloneSettings>
