@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 VITEST := node_modules/.bin/vitest run --config libs/testbed/vitest.config.ts
 
-.PHONY: help run test test-unit test-node22 check format build bench bench-match bench-swap bench-edits bench-feed bench-presence load oracle clean
+.PHONY: help run test test-unit test-node22 check format build bench bench-match bench-swap bench-edits bench-feed bench-presence bench-privacy load oracle clean
 
 help: ## this menu
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-feed: build ## a change at control until pings at two nodes match it; two 
 
 bench-presence: build ## what presence costs a batch, on LMDB and on Redis; two minutes; ARGS=--help
 	@node bench/dist/presence.js $(ARGS)
+
+bench-privacy: build ## what keeping the promises costs on the ping path; two minutes; ARGS=--help
+	@node bench/dist/privacy.js $(ARGS)
 
 bench-match: build ## our index beside four other ways to match, 10k to 1M fences; minutes; ARGS=--help
 	@node bench/dist/match.js $(ARGS)

@@ -1,5 +1,5 @@
 // The whole synchronous pass of a batch: decode, validate, consent, match, encode, answer. The sink takes everything at once.
-import { Counters, createMoments, createPipeline, type Outcome } from '@fencepost/ingest'
+import { Counters, createMoments, createPipeline, InFlight, type Outcome } from '@fencepost/ingest'
 import { BatchHits, type EventSink } from '@fencepost/model'
 import { createIdentities } from '@fencepost/policy'
 import { createDecoder, createEventEncoder } from '@fencepost/wire'
@@ -37,6 +37,8 @@ function admitArm(name: string, pings: number, hits: 0 | 1): Arm {
     decoder: createDecoder(DECODER_OPTIONS),
     moment: createMoments(() => index),
     subjects: null,
+    onMinor: null,
+    inFlight: new InFlight(),
     hits: new BatchHits(DECODER_OPTIONS.maxPings),
     identities: createIdentities({
       rootKey: new Uint8Array(32).fill(1),

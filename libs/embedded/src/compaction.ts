@@ -1,13 +1,14 @@
 // A compacted copy of an environment takes its place: what was overwritten or removed stays in LMDB's free pages, and in the copy it is not.
 // Writes go on while the copy is made; what they touched is brought over afterwards, the last of it while they wait.
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { syncFolder } from './data-folder.ts'
+import { syncFile, syncFolder } from './data-folder.ts'
 import { type Change, commit, DATA_FILE, type Environment, LOCK_FILE } from './environment.ts'
 import { FORMAT_KEY } from './keys.ts'
 
-/** Folder, inside the environment's, where its copy grows. One that is there when nobody compacts is a left-over. */
-export const COPY_FOLDER = 'compact'
+/** Before the name of the folder, inside the environment's, where its copy grows. One that is there when nobody compacts is a left-over. */
+const COPYING = 'compact-'
 /** So few keys are brought over while writes wait. */
 const FEW_KEYS = 256
 /** Rounds that bring over what came meanwhile, before writes have to wait for the rest. */
@@ -32,7 +33,8 @@ export interface CompactionParts {
 
 /** Leaves nothing in `path` but what is in force. Only for who knows that no other process has it open. */
 export function removeLeftOvers(path: string): void {
-  rmSync(join(path, COPY_FOLDER), { recursive: true, force: true })
+  for (const name of readdirSync(path))
+    if (name.startsWith(COPYING)) rmSync(join(path, name), { recursive: true, force: true })
 }
 
 /**
@@ -41,7 +43,8 @@ export function removeLeftOvers(path: string): void {
  */
 export async function compact(parts: CompactionParts): Promise<void> {
   const { path, db } = parts
-  const folder = join(path, COPY_FOLDER)
+  // Never the same name twice: the environment in force may have been opened by that of an earlier copy.
+  const folder = join(path, `${COPYING}${randomBytes(6).toString('hex')}`)
   removeLeftOvers(path)
   let copy: Environment | undefined
   try {
@@ -92,13 +95,4 @@ async function bringOver(from: Environment, to: Environment, keys: readonly Buff
     bytes = 0
   }
   await commit(to, changes)
-}
-
-function syncFile(path: string): void {
-  const fd = openSync(path, 'r')
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
 }

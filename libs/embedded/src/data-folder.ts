@@ -84,6 +84,16 @@ export function syncFolder(path: string): void {
   }
 }
 
+/** Makes a file's content durable. */
+export function syncFile(path: string): void {
+  const fd = openSync(path, 'r+')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
 function octal(mode: number): string {
   return (mode & 0o777).toString(8).padStart(4, '0')
 }

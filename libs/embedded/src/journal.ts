@@ -80,12 +80,17 @@ export interface Journal extends EventSink {
    */
   read(topic: Topic, after: number | bigint | null, limit: number): ReadResult
   /**
-   * Removes every record of these keys from all topics, and its bytes from the disk. Cursors stay what they were: who reads passes over what was
-   * removed, without `gone`. In small steps beside publishes and retention, which wait for one of them at most; safe to repeat, which an erasure that
-   * was cut off needs. What is published after the call may stay. Resolves with how many records it removed; rejects with a SinkError when the
-   * journal is not running, and when there is no space for the copy that leaves the bytes out.
+   * Removes every record of these keys from all topics. Cursors stay what they were: who reads passes over what was removed, without `gone`. In small
+   * steps beside publishes and retention, which wait for one of them at most; safe to repeat, which an erasure that was cut off needs. What is
+   * published after the call may stay. The bytes are in the file's free pages until `compact`. Resolves with how many records it removed; rejects
+   * with a SinkError when the journal is not running.
    */
   erase(keys: ReadonlySet<string>): Promise<{ readonly records: number }>
+  /**
+   * Resolves when what was erased or expired before the call is in no file any more; publishes and reads go on. Rejects, with all as it was, when
+   * there is no space for a second copy of what is kept.
+   */
+  compact(): Promise<void>
   /** Every record of these keys, oldest first, topic by topic, in small steps; without those published after the call. */
   scan(keys: ReadonlySet<string>): AsyncIterable<CursorRecord>
   /** Calls `listener`, which must not throw, after every commit that added records; returns what ends that. */
@@ -228,9 +233,11 @@ class LmdbJournal implements Journal {
         await nextTurn()
       }
     }
-    await this.#running().store.compact()
-    this.#logger.info({ records }, 'journal erased')
     return { records }
+  }
+
+  async compact(): Promise<void> {
+    await this.#running().store.compact()
   }
 
   async *scan(keys: ReadonlySet<string>): AsyncGenerator<CursorRecord> {

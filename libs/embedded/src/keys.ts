@@ -20,7 +20,7 @@ export interface TopicFloor {
 }
 
 /** Stored numbers of topics: never renumber one. */
-const TOPIC_CODES: Readonly<Record<Topic, number>> = { matches: 1, transitions: 2 }
+const TOPIC_CODES: Readonly<Record<Topic, number>> = { matches: 1, transitions: 2, erasures: 3 }
 const META = 0
 const FORMAT = 0
 const PROBE = 255

@@ -191,6 +191,17 @@ export function createLmdbPresenceStore(
         throw new StoreError('unavailable', 'the store of presence could not be compacted', { cause: error })
       }
     },
+    async scan(cursor, limit) {
+      const start = cursor === '' ? Buffer.from([RECORD]) : Buffer.from(cursor, 'base64url')
+      const keys = open().keys(start, Buffer.from([RECORD + 1]), limit)
+      const last = keys.at(-1)
+      const subjects = keys.map((key) => new Uint8Array(key.subarray(1)))
+      return {
+        subjects: subjects.filter((subject) => liveOf(subject) !== null),
+        // The next possible key after the last one.
+        next: keys.length < limit || last === undefined ? null : Buffer.concat([last, NEXT]).toString('base64url'),
+      }
+    },
   }
 }
 
@@ -202,6 +213,7 @@ interface StoredValue extends VersionedRecord {
 }
 
 const NOTHING = Buffer.alloc(0)
+const NEXT = Buffer.from([0])
 const RECORD = 1
 const DUE = 2
 /** Kind, bucket, time. */

@@ -81,6 +81,28 @@ const modes = {
     await journal.stop(5000)
   },
 
+  // <run>: publishes for one key and for another that it erases, and compacts, again and again until the process is killed.
+  async erase() {
+    const [run] = args
+    const journal = makeJournal()
+    await journal.start()
+    const publish = async () => {
+      for (let i = 0; ; i++) {
+        await journal.publish(batchOf('p1.gone', [`canary-of-a-person ${i}`]))
+        await journal.publish(batchOf('p1.kept', [`kept ${run}.${i}`]))
+        say(`ack kept ${run}.${i}`)
+      }
+    }
+    const erase = async () => {
+      for (;;) {
+        await journal.erase(new Set(['p1.gone']))
+        await journal.compact()
+        say('compacted')
+      }
+    }
+    await Promise.all([publish(), erase()])
+  },
+
   // Publishes 64 KiB at a time; tells every outcome and every change of health.
   async fill() {
     const journal = makeJournal()
@@ -114,7 +136,7 @@ const modes = {
   },
 
   // Publishes records of five keys, then erases those of `gone` again and again, while it goes on publishing, until the process is killed.
-  async erase() {
+  async eraseSome() {
     const journal = makeJournal()
     await journal.start()
     const publish = async (i) => {
@@ -130,6 +152,7 @@ const modes = {
       for (;;) {
         say('erasing')
         await journal.erase(new Set(['gone']))
+        await journal.compact()
       }
     }
     await Promise.all([publisher(0), publisher(1), eraser()])

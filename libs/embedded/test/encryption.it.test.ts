@@ -123,6 +123,7 @@ describe('what is encrypted', () => {
     let journal = await openJournal(dir, { encryptionKey })
     for (let i = 0; i < 4; i++) await journal.publish(batchOf(i === 1 ? 'gone' : `${CANARY}-key`, `${CANARY} ${i}`))
     expect(await journal.erase(new Set(['gone']))).toEqual({ records: 1 })
+    await journal.compact()
     await journal.stop(STOP_MS)
     for (const word of [CANARY, 'acme', 'gone']) expect(bytesOnDisk(folder, word)).toBe(false)
     const frames = (keys: Buffer[]): Buffer[] => keys.filter((key) => key[0] === 1)

@@ -77,6 +77,7 @@ describe('an erasure', () => {
 
     expect(await journal.erase(keys)).toEqual({ records: gone.length })
     expect(journal.counters.erasedRecords).toBe(gone.length)
+    await journal.compact()
     for (const word of ['pseudonym-2', 'pseudonym-5']) expect(bytesOnDisk(folder, word)).toBe(false)
     expect(bytesOnDisk(folder, 'of-pseudonym-3')).toBe(true)
     for (let again = 0; again < 2; again++) {
@@ -149,6 +150,7 @@ describe('an erasure', () => {
     const removed = await Promise.all(['k0', 'k1', 'k0'].map((key) => journal.erase(new Set([key]))))
     expect(removed.reduce((sum, { records }) => sum + records, 0)).toBe(20)
     expect(new Set(readAll(journal).map(({ record }) => record.key))).toEqual(new Set(['k2']))
+    await journal.compact()
     expect(bytesOnDisk(folder, 'k0')).toBe(false)
   })
 
@@ -164,6 +166,7 @@ describe('an erasure', () => {
     const again = await opening()
     expect((await again.erase(GONE)).records).toBeGreaterThan(0)
     expect(readAll(again)).toEqual([])
+    await again.compact()
     expect(bytesOnDisk(folder, 'gone')).toBe(false)
   })
 })
@@ -199,6 +202,7 @@ describe('a frame that cannot be read', () => {
     expect(bytesOnDisk(folder, 'v1')).toBe(true)
     expect(await journal.erase(GONE)).toEqual({ records: 0 })
     expect(logged.at(-1)).toMatch(/^journal frame damaged, erased whole .*"cursor":3.*checksum/)
+    await journal.compact()
     expect(bytesOnDisk(folder, 'v1')).toBe(false)
     journal = await reopened(journal)
     await journal.publish(batchOf('b', 'new'))
@@ -275,7 +279,7 @@ test('kill -9 at any moment of an erasure loses no other record, and the next er
     const killed = new Promise<void>((resolve) => {
       kill = resolve
     })
-    const child = await startChild('erase', [dir, `${run}`], (line) => {
+    const child = await startChild('eraseSome', [dir, `${run}`], (line) => {
       const [, id] = /^ack (\S+)$/.exec(line) ?? []
       if (id !== undefined) acknowledged.push(id)
       erasing ||= line === 'erasing'
@@ -288,6 +292,7 @@ test('kill -9 at any moment of an erasure loses no other record, and the next er
   const journal = await openJournal(dir)
   opened.push(journal)
   await journal.erase(GONE)
+  await journal.compact()
   expect(bytesOnDisk(folder, 'gone-')).toBe(false)
   const stored = valuesOf(readAll(journal)).map((value) => value.split(/[-;]/)[1])
   expect(new Set(stored).size).toBe(stored.length)

@@ -205,6 +205,7 @@ describe('sequence numbers', () => {
     expect(journal.stats().topics).toEqual([
       { topic: 'matches', records: 0, bytes: 0, oldestMs: null, oldest: '4', newest: '3' },
       { topic: 'transitions', records: 0, bytes: 0, oldestMs: null, oldest: '1', newest: '0' },
+      { topic: 'erasures', records: 0, bytes: 0, oldestMs: null, oldest: '1', newest: '0' },
     ])
     await publishAll(journal, 1, 3)
     expect(cursors(journal)).toEqual(['4'])

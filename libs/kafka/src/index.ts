@@ -7,5 +7,7 @@ export {
   type TlsOptions,
   type TopicOptions,
 } from './options.ts'
+export { type FoundRecord, type ScanOptions, scanTopic } from './scan.ts'
 export { createKafkaSink, type KafkaSink, type KafkaSinkParts } from './sink.ts'
+export type { CheckedTopics } from './topics.ts'
 export { TopicError } from './topics.ts'

@@ -16,6 +16,8 @@ export interface KafkaSink extends EventSink {
   readonly counters: Readonly<KafkaCounters>
   /** Seconds from publish to confirmation, one observation per batch. */
   readonly publishLatency: Histogram
+  /** The topics as they are now, by a connection of its own. Rejects when the brokers do not tell. */
+  checkTopics(): Promise<CheckedTopics>
 }
 
 export interface KafkaSinkParts {
@@ -235,13 +237,29 @@ class Sink implements KafkaSink {
     }
   }
 
-  #take(client: Client, topics: CheckedTopics): void {
+  async checkTopics(): Promise<CheckedTopics> {
+    const client = this.#createClient({ ...this.#options, createTopics: false }, this.#logger, this.#log, () => {})
+    try {
+      const topics = await client.connect()
+      this.#tell(topics)
+      return topics
+    } finally {
+      await client.disconnect(DISCONNECT_MS)
+    }
+  }
+
+  /** Says what differs, once each. */
+  #tell(topics: CheckedTopics): void {
     for (const difference of topics.differences) {
       const key = JSON.stringify(difference)
       if (this.#reported.has(key)) continue
       this.#reported.add(key)
       this.#logger.warn({ ...difference }, 'kafka topic is not as configured')
     }
+  }
+
+  #take(client: Client, topics: CheckedTopics): void {
+    this.#tell(topics)
     if (this.#state === 'stopped') {
       void client.disconnect(DISCONNECT_MS)
       return

@@ -34,6 +34,8 @@ const SERVED_PAUSE_MS = 100
 export interface CheckedTopics {
   /** What their keys are spread over. */
   readonly partitions: Readonly<Record<Topic, number>>
+  /** How long they keep what they have, ms; null = we may not know. -1 = for ever. */
+  readonly retentionMs: Readonly<Record<Topic, number | null>>
   readonly differences: readonly TopicDifference[]
 }
 
@@ -55,12 +57,18 @@ export async function ensureTopics(admin: Admin, options: KafkaSinkOptions, logg
   }
   const differences: TopicDifference[] = []
   const partitions: Partial<Record<Topic, number>> = {}
+  const retentionMs: Partial<Record<Topic, number | null>> = {}
   for (const [topic, expected] of wanted) {
     const found = await compare(admin, expected, options)
     partitions[topic] = found.partitions
+    retentionMs[topic] = found.retentionMs
     differences.push(...found.differences)
   }
-  return { partitions: partitions as Record<Topic, number>, differences }
+  return {
+    partitions: partitions as Record<Topic, number>,
+    retentionMs: retentionMs as Record<Topic, number | null>,
+    differences,
+  }
 }
 
 /** With the zeros, which stand for what the cluster can give, replaced. */
@@ -120,7 +128,7 @@ async function compare(
   admin: Admin,
   expected: TopicOptions,
   options: KafkaSinkOptions,
-): Promise<{ partitions: number; differences: TopicDifference[] }> {
+): Promise<{ partitions: number; retentionMs: number | null; differences: TopicDifference[] }> {
   const { topics } = await admin.fetchTopicMetadata({ topics: [expected.name] })
   const partitions = topics[0]?.partitions ?? []
   if (partitions.length === 0) throw new TopicError(`topic "${expected.name}" has no partitions that we may see`)
@@ -153,7 +161,8 @@ async function compare(
       `${largest}`,
       'large sends are refused and split',
     )
-  return { partitions: partitions.length, differences }
+  const retention = config.get('retention.ms')
+  return { partitions: partitions.length, retentionMs: retention === undefined ? null : Number(retention), differences }
 }
 
 /** Settings by name; empty when we may not read them. */

@@ -8,7 +8,7 @@ import { partitionOf } from '../src/murmur2.ts'
 
 const PARTITIONS = 4
 const OPTIONS: BatcherOptions = {
-  partitions: { matches: PARTITIONS, transitions: PARTITIONS },
+  partitions: { matches: PARTITIONS, transitions: PARTITIONS, erasures: PARTITIONS },
   maxBatchRecords: 10,
   maxBatchBytes: 100_000,
   maxQueueBytes: 1_000_000,

@@ -3,7 +3,11 @@ import { silentLogger } from '@fencepost/model'
 import { describe, expect, test } from 'vitest'
 
 const TOPIC = { name: 'fencepost.matches', partitions: 12, replication: 3, minInsync: 2, retentionMs: 86_400_000 }
-const topics = (matches: typeof TOPIC) => ({ matches, transitions: { ...TOPIC, name: 'fencepost.transitions' } })
+const topics = (matches: typeof TOPIC) => ({
+  matches,
+  transitions: { ...TOPIC, name: 'fencepost.transitions' },
+  erasures: { ...TOPIC, name: 'fencepost.erasures' },
+})
 const GOOD: KafkaSinkOptions = {
   ...KAFKA_DEFAULTS,
   brokers: ['127.0.0.1:1'],

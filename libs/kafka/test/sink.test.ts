@@ -15,12 +15,17 @@ const OPTIONS: KafkaSinkOptions = {
   topics: {
     matches: { name: 'm', partitions: 1, replication: 1, minInsync: 1, retentionMs: 1 },
     transitions: { name: 't', partitions: 1, replication: 1, minInsync: 1, retentionMs: 1 },
+    erasures: { name: 'e', partitions: 1, replication: 1, minInsync: 1, retentionMs: 1 },
   },
   retryBackoffMs: 1,
   deliveryDeadlineMs: 5000,
 }
 
-const TOPICS_AS_TOLD: CheckedTopics = { partitions: { matches: 1, transitions: 1 }, differences: [] }
+const TOPICS_AS_TOLD: CheckedTopics = {
+  partitions: { matches: 1, transitions: 1, erasures: 1 },
+  retentionMs: { matches: 1, transitions: 1, erasures: 1 },
+  differences: [],
+}
 
 type Answer = (messages: TopicMessages[]) => Promise<readonly RecordMetadata[]>
 

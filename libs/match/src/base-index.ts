@@ -23,14 +23,15 @@ import {
   VALUE_MASK,
   WHOLE,
 } from './cells.ts'
+import { ExpiryTable } from './expiry-table.ts'
 import { FACTS_SECTIONS, FactsTable } from './facts-table.ts'
 import { cellEast, GRID_LEVELS, gridX, gridY } from './grid.ts'
-import { sectionsOf, wordsOf } from './image.ts'
+import { doublesOf, sectionsOf, wordsOf } from './image.ts'
 import { type RecordViews, viewsOf } from './records.ts'
 import { ShapeTests } from './shape-tests.ts'
 
 /** Sections before those of the facts. */
-const CELL_SECTIONS = 6
+const CELL_SECTIONS = 8
 
 /** What a cell says of one shape: INSIDE and a slot, or WHOLE or NEAR and a record; the cell's level; and does it hold the point? */
 export interface CellItem {
@@ -57,6 +58,9 @@ export class BaseIndex {
   readonly lists: Uint32Array
   /** Slot and record of each shape of a fence whose border has a margin, by slot. */
   readonly margins: Uint32Array
+  /** A bit for each slot about whose fence nothing is told, or null: there is none. */
+  readonly sensitive: Uint8Array | null
+  readonly expiries: ExpiryTable
   /** Set by `#cellAt`. */
   #down = 0
 
@@ -70,6 +74,7 @@ export class BaseIndex {
     this.records = viewsOf(buffer, byteOffset, byteLength)
     this.recordUnits = byteLength / 8
     this.margins = wordsOf(sections[5])
+    this.expiries = new ExpiryTable(doublesOf(sections[7]))
     this.geometryBytes = byteLength
     this.tests = new ShapeTests(this.records)
     const facts = sections.slice(CELL_SECTIONS, CELL_SECTIONS + FACTS_SECTIONS)
@@ -77,6 +82,7 @@ export class BaseIndex {
     this.factsBytes = facts.reduce((sum, { byteLength }) => sum + byteLength, 0)
     this.size = this.facts.size
     const from = CELL_SECTIONS + FACTS_SECTIONS
+    this.sensitive = bitsOf(wordsOf(sections[6]), this.size)
     this.beacons = new BeaconTable(beaconsFrom(sections.slice(from, from + BEACON_SECTIONS)))
   }
 
@@ -191,4 +197,11 @@ export class BaseIndex {
     }
     out.slots.subarray(start, out.length).sort()
   }
+}
+
+function bitsOf(slots: Uint32Array, size: number): Uint8Array | null {
+  if (slots.length === 0) return null
+  const bits = new Uint8Array((size + 7) >>> 3)
+  for (const slot of slots) bits[slot >>> 3] |= 1 << (slot & 7)
+  return bits
 }

@@ -4,6 +4,7 @@ import { BeaconTable } from './beacon-table.ts'
 import { NODE_ENTRIES, type PackedTrees } from './box-tree.ts'
 import { CircleTable } from './circle-table.ts'
 import { FactsTable } from './delta-facts.ts'
+import { ExpiryTable } from './expiry-table.ts'
 import { EVERY_TENANT } from './facts-table.ts'
 import type { PackedDelta, PackedParts } from './packed-delta.ts'
 import { PolygonTable } from './polygon-table.ts'
@@ -21,6 +22,8 @@ export class DeltaIndex {
   readonly size: number
   /** How many slots of the base no longer count. */
   readonly goneCount: number
+  readonly #sensitive: ReadonlySet<number>
+  readonly expiries: ExpiryTable
   readonly #facts: FactsTable
   /** Root and number of each tenant's own fences; those of every tenant have EVERY_TENANT. */
   readonly #tenants: ReadonlyMap<string, number>
@@ -40,6 +43,7 @@ export class DeltaIndex {
     this.#facts = new FactsTable(packed.facts)
     this.size = this.#facts.size
     this.goneCount = packed.goneCount
+    this.#sensitive = new Set(packed.sensitive)
     this.#tenants = new Map(packed.tenants.map((tenant, i) => [tenant, EVERY_TENANT + 1 + i]))
     this.#trees = packed.trees
     this.#parts = packed.parts
@@ -47,12 +51,21 @@ export class DeltaIndex {
     this.#circles = new CircleTable(packed.circles)
     this.#beacons = new BeaconTable(packed.beacons)
     this.#ranks = packed.ranks
+    this.expiries = new ExpiryTable(packed.expiries)
     this.#gone = packed.gone
     this.#stack = new Uint32Array(packed.trees.height * NODE_ENTRIES + 1)
   }
 
   fact(slot: number): FenceFacts {
     return this.#facts.of(slot)
+  }
+
+  get hasSensitive(): boolean {
+    return this.#sensitive.size > 0
+  }
+
+  isSensitive(slot: number): boolean {
+    return this.#sensitive.has(slot)
   }
 
   /** Does a slot of the base no longer count? */

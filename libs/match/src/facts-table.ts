@@ -1,5 +1,5 @@
 // What is known of each fence but its shape, in memory that threads share. What many fences have in common is written once.
-import type { FenceFacts } from '@fencepost/model'
+import { type FenceFacts, isSensitive } from '@fencepost/model'
 import { DoubleList, IntList } from './growing.ts'
 import { arraySource, type Section, type SectionSource, wordsOf } from './image.ts'
 import { packTexts, TEXT_SECTIONS, TextColumn } from './text-column.ts'
@@ -33,18 +33,24 @@ export class FactsWriter {
   readonly #commonNumbers = new Map<string, number>()
   /** Fences whose edge presence measures its distance from. */
   readonly #margins = new Set<number>()
+  readonly #sensitive = new Set<number>()
+  /** Numbers of the fences that end, and when. */
+  readonly expiries: [number: number, expiresAt: number][] = []
 
   get size(): number {
     return this.ids.length
   }
 
   /** Returns the number of the fence. */
-  add({ id, name, tenant, version, tags, campaigns, dwellS, border, expiresAt }: FenceFacts): number {
+  add(fence: FenceFacts): number {
+    const { id, name, tenant, version, tags, campaigns, dwellS, border, expiresAt } = fence
     const plain =
       tags.length === 0 && campaigns.length === 0 && dwellS === null && border === undefined && expiresAt === undefined
     // What is absent leaves no trace in JSON either.
     const common = plain ? PLAIN : JSON.stringify({ tags, campaigns, dwellS, border, expiresAt })
     if (border?.exitMarginM !== undefined) this.#margins.add(this.ids.length)
+    if (isSensitive(fence)) this.#sensitive.add(this.ids.length)
+    if (expiresAt !== undefined) this.expiries.push([this.ids.length, expiresAt])
     this.#names.push(name)
     this.#versions.push(version)
     this.#tenantOf.push(numberOf(tenant, this.tenants, this.#tenantNumbers))
@@ -55,6 +61,16 @@ export class FactsWriter {
   /** Has the border of fence `number` a margin? */
   hasMargin(number: number): boolean {
     return this.#margins.has(number)
+  }
+
+  /** Numbers of the fences about which nothing is told. */
+  get sensitive(): ReadonlySet<number> {
+    return this.#sensitive
+  }
+
+  /** Position in `tenants` of whose pings it is looked for: its tenant's, or everybody's. */
+  seenBy(number: number): number {
+    return this.#sensitive.has(number) ? EVERY_TENANT : this.tenantOf(number)
   }
 
   /** Position in `tenants` of the tenant of fence `number`. */

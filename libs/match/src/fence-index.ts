@@ -14,6 +14,7 @@ import { BaseIndex } from './base-index.ts'
 import { ALONE, BatchStages, BLOCK, LAST } from './batch-stages.ts'
 import { DeltaIndex } from './delta-index.ts'
 import { distanceInBaseM, distanceInDeltaM } from './edge-distance.ts'
+import { dropExpired } from './expiry-table.ts'
 import { explainMatch } from './explain.ts'
 import { EVERY_TENANT } from './facts-table.ts'
 import { dropRepeats, sortHits, sortMixedHits } from './hit-order.ts'
@@ -91,13 +92,28 @@ class PackedIndex implements FenceIndex {
   readonly #base: BaseIndex
   readonly #delta: DeltaIndex | null
   readonly #stages: BatchStages
+  /** When fences end; null where none does. */
+  readonly #expiries: Parameters<typeof dropExpired>[2] | null
 
   constructor({ base, delta }: PackedFences) {
     const opened = opens.get(base) ?? openBase(base)
     this.#base = opened.base
     this.#stages = opened.stages
     this.#delta = delta === null ? null : new DeltaIndex(delta)
+    const { expiries, size } = this.#base
+    const changed = this.#delta?.expiries ?? null
+    this.#expiries = expiries.size === 0 && (changed?.size ?? 0) === 0 ? null : { base: expiries, delta: changed, size }
     this.size = this.#base.size + (this.#delta === null ? 0 : this.#delta.size - this.#delta.goneCount)
+  }
+
+  get hasSensitive(): boolean {
+    return this.#base.sensitive !== null || this.#delta?.hasSensitive === true
+  }
+
+  isSensitive(slot: number): boolean {
+    const { size, sensitive } = this.#base
+    if (this.#delta !== null && slot >= size) return this.#delta.isSensitive(slot - size)
+    return sensitive !== null && (sensitive[slot >>> 3] & (1 << (slot & 7))) !== 0
   }
 
   fence(slot: number): FenceFacts {
@@ -130,6 +146,7 @@ class PackedIndex implements FenceIndex {
         this.#matchBlock(tenant, own, columns, from, Math.min(count, from + BLOCK), out)
     }
     out.starts[count] = out.list.length
+    if (this.#expiries !== null && out.matched > 0) dropExpired(columns, out, this.#expiries)
   }
 
   /** Pings `from` to `to - 1`: cells of all of them first, then what their cells say, ping by ping. */

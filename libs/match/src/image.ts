@@ -3,7 +3,7 @@
 import { crc32 } from 'node:zlib'
 
 /** Changes whenever a section is laid out anew: a file of another version is not read. */
-const FORMAT_VERSION = 2
+const FORMAT_VERSION = 4
 /** “FNCEPOST” as two words, lowest byte first; a machine of the other byte order reads something else. */
 const MAGIC = [0x45434e46, 0x54534f50] as const
 const HEADER_BYTES = 4096
@@ -127,6 +127,10 @@ export function arraySource(
 
 export function bytesOf({ buffer, byteOffset, byteLength }: Section): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength)
+}
+
+export function doublesOf({ buffer, byteOffset, byteLength }: Section): Float64Array {
+  return new Float64Array(buffer, byteOffset, byteLength / 8)
 }
 
 export function wordsOf({ buffer, byteOffset, byteLength }: Section): Uint32Array {

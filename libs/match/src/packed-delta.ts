@@ -1,11 +1,12 @@
 // What has changed since the base of an index: fences in an rbush, and the slots of the base that no longer count. Small, and made
 // anew as a whole at every change, so that readers see all of a change or nothing.
 import { circleBox, polygonBox } from '@fencepost/geo'
-import type { CircleShape, Fence, Polygon } from '@fencepost/model'
+import { type CircleShape, type Fence, isSensitive, type Polygon } from '@fencepost/model'
 import { type BeaconRegion, type PackedBeacons, packBeacons } from './beacon-table.ts'
 import { type BoxItem, type PackedTrees, packTrees } from './box-tree.ts'
 import { packCircles } from './circle-table.ts'
 import { type PackedFacts, packFacts } from './delta-facts.ts'
+import { packExpiries } from './expiry-table.ts'
 import { type FactsTable, inSlotOrder } from './facts-table.ts'
 import { type PackedPolygons, packPolygons } from './polygon-table.ts'
 
@@ -30,10 +31,14 @@ export interface PackedDelta {
   readonly beacons: PackedBeacons
   /** Where each of its fences stands among the slots of the base: between two of them. */
   readonly ranks: Float64Array
+  /** Of its own fences, by slot. */
+  readonly expiries: Float64Array
   /** A bit for each slot of the base whose fence was removed or replaced. */
   readonly gone: Uint8Array
   /** How many they are. */
   readonly goneCount: number
+  /** Slots of the delta about whose fences nothing is told, ascending. */
+  readonly sensitive: readonly number[]
 }
 
 /**
@@ -63,14 +68,22 @@ export function packDelta(base: FactsTable, fences: readonly Fence[], gone: Iter
     circles: sharedArray(packCircles(plan.circles)),
     beacons: shared(packBeacons(tenants.map(({ beacons }) => beacons))),
     ranks: sharedArray(ranksIn(base, sorted)),
+    expiries: sharedArray(expiriesOf(sorted)),
     gone: sharedArray(bits),
     goneCount,
+    sensitive: sorted.flatMap((fence, slot) => (isSensitive(fence) ? [slot] : [])),
   }
 }
 
 /** Between the slots of the base, in their own order. */
 function ranksIn(base: FactsTable, sorted: readonly Fence[]): Float64Array {
   return Float64Array.from(sorted, ({ id, tenant }, i) => base.place(id, tenant) - 1 + (i + 1) / (sorted.length + 1))
+}
+
+function expiriesOf(sorted: readonly Fence[]): Float64Array {
+  return packExpiries(
+    sorted.flatMap(({ expiresAt }, slot): [number, number][] => (expiresAt === undefined ? [] : [[slot, expiresAt]])),
+  )
 }
 
 type Numbers = Uint8Array | Int16Array | Int32Array | Uint32Array | Float64Array
@@ -104,7 +117,9 @@ class Plan {
   readonly #shifts: number[] = []
 
   add(fence: Fence, slot: number): void {
-    const { shape, tenant } = fence
+    const { shape } = fence
+    // A sensitive place is looked for with the pings of every tenant.
+    const tenant = isSensitive(fence) ? null : fence.tenant
     let own = this.tenants.get(tenant)
     if (own === undefined) {
       own = { items: [], beacons: [] }

@@ -4,6 +4,7 @@ import type { Fence, Polygon } from '@fencepost/model'
 import type { BaseIndex } from './base-index.ts'
 import { type BeaconRegion, beaconSources, packBeacons } from './beacon-table.ts'
 import { CellBuilder, type Placed } from './cell-builder.ts'
+import { packExpiries } from './expiry-table.ts'
 import { FactsWriter } from './facts-table.ts'
 import { CELL_SLACK_DEG } from './grid.ts'
 import { DoubleList, IntList, type WordChunks } from './growing.ts'
@@ -94,7 +95,7 @@ class BasePacker implements Packer {
     const groups = facts.tenants.map((): Group => ({ records: new IntList(), regions: [] }))
     const tenantOrder = facts.tenantOrder()
     const inOrder = tenantOrder.map((position) => groups[position])
-    const groupOf = (number: number): Group => groups[facts.tenantOf(number)]
+    const groupOf = (number: number): Group => groups[facts.seenBy(number)]
     const { views, length } = this.#writer
     for (let at = 0; at < length; at += recordUnits(views, at)) {
       if (kindOf(views, at) !== ALIAS) groupOf(views.u32[2 * at + 1]).records.push(at)
@@ -122,6 +123,8 @@ class BasePacker implements Packer {
       wordsSource(cells.lists.words),
       arraySource(final.views.f64.subarray(0, final.length)),
       arraySource(Uint32Array.from(margins.sort(([a], [b]) => a - b).flat())),
+      arraySource(Uint32Array.from(facts.sensitive, (number) => slots[number])),
+      arraySource(packExpiries(facts.expiries.map(([number, expiresAt]) => [slots[number], expiresAt]))),
       ...facts.sections(bySlot, tenantOrder),
       ...beaconSources(packBeacons(inOrder.map(({ regions }) => regions))),
     ])

@@ -102,6 +102,13 @@ export function fenceFeedContract(name: string, open: () => Promise<FeedUnderTes
       expect((await everything(feed)).length).toBe(4)
     })
 
+    it('keeps with a stage where it is from', async () => {
+      await feed.stage('stage003', [fence('a')])
+      const action = { stage: 'stage003', from: { epoch: 'other', seq: 7 } }
+      await write(feed, action)
+      expect(await feed.steps(0, 10)).toMatchObject([{ seq: 1, action }])
+    })
+
     it('forgets a stage that nobody took', async () => {
       await feed.stage('stage002', [fence('a'), fence('b')])
       await feed.unstage('stage002')
@@ -171,7 +178,7 @@ export function fenceFeedContract(name: string, open: () => Promise<FeedUnderTes
     })
 
     it('knows how far nodes are that have reported lately', async () => {
-      const report = { node: 'one', epoch: 'e', seq: 7, at: Date.now(), problem: null }
+      const report = { node: 'one', epoch: 'e', seq: 7, at: Date.now(), problem: null, ...UNSAID }
       await feed.report(report)
       await feed.report({ ...report, seq: 8 })
       await feed.report({ ...report, node: 'two', at: Date.now() - 3_600_000 })
@@ -179,3 +186,6 @@ export function fenceFeedContract(name: string, open: () => Promise<FeedUnderTes
     })
   })
 }
+
+/** What a node need not say of itself. */
+const UNSAID = { inFlightSince: 5, retention: { rows: [] } }

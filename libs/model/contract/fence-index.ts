@@ -614,6 +614,47 @@ export function fenceIndexContract(name: string, create: (fences: readonly Fence
       expect(hits.starts[columns.count]).toBe(hits.list.length)
     })
 
+    it.each([3, 5])('leaves out of a batch of %i pings what has ended at the time of each', (pings) => {
+      const index = create([
+        makeFence('a stays', circleShape(0, 0, 100)),
+        { ...makeFence('b ends', circleShape(0, 0, 200)), expiresAt: 1000 },
+        { ...makeFence('c ends later', circleShape(0, 0, 300), 'acme'), expiresAt: 1001 },
+        { ...makeFence('d alone', circleShape(1, 1, 100)), expiresAt: 1000 },
+        { ...makeFence('e beacon', beaconShape('ibeacon', UUID)), expiresAt: 1000 },
+      ])
+      const columns = new PingColumns(pings)
+      const rows: [lon: number, at: number, type: number, ...names: string[]][] = [
+        [0, 999, LOCATION, 'a stays', 'b ends', 'c ends later'],
+        [1, 1000, LOCATION],
+        [0, 1000, LOCATION, 'a stays', 'c ends later'],
+        [1, 999, LOCATION, 'd alone'],
+        [0, 1001, BEACON],
+      ]
+      columns.count = pings
+      rows.slice(0, pings).forEach(([place, at, type], i) => {
+        columns.type[i] = type
+        columns.reason[i] = 0
+        columns.lon[i] = place
+        columns.lat[i] = place
+        columns.at[i] = at
+        columns.beaconKind[i] = IBEACON
+        columns.beaconId.set(UUID, i * LIMITS.beaconIdBytes)
+      })
+      const hits = new BatchHits(pings)
+      for (let round = 0; round < 2; round++) {
+        index.matchBatchInto('acme', columns, hits)
+        const found = rows
+          .slice(0, pings)
+          .map((_, i) =>
+            [...hits.list.slots.subarray(hits.starts[i], hits.starts[i + 1])].map((slot) => index.fence(slot).id),
+          )
+        const expected = rows.slice(0, pings).map(([, , , ...names]) => names)
+        expect(found).toEqual(expected)
+        expect(hits.matched).toBe(expected.filter((names) => names.length > 0).length)
+        expect(hits.starts[pings]).toBe(hits.list.length)
+      }
+    })
+
     it('answers an empty batch with no hits', () => {
       const index = create([makeFence('a', circleShape(0, 0, 100))])
       const columns = new PingColumns(4)

@@ -125,6 +125,20 @@ export function presenceStoreContract(name: string, open: () => Promise<StoreUnd
       }
     })
 
+    it('goes over all that have a record, page by page, and over no others', async () => {
+      const wanted = Array.from({ length: 250 }, (_, i) => subject(i))
+      await Promise.all(wanted.map((one) => store.write(one, null, record('there', { dueMs: 1 }))))
+      const found = new Set<string>()
+      let pages = 0
+      for (let cursor: string | null = ''; cursor !== null; pages++) {
+        const page: Awaited<ReturnType<PresenceStore['scan']>> = await kit.other.scan(cursor, 100)
+        for (const one of page.subjects) found.add(Buffer.from(one).toString('hex'))
+        cursor = page.next
+      }
+      expect(found).toEqual(new Set(wanted.map((one) => Buffer.from(one).toString('hex'))))
+      expect(pages).toBeGreaterThan(1)
+    })
+
     it('takes large records', async () => {
       const large = record('', { bytes: new Uint8Array(1024 * 1024).fill(7) })
       await store.write(subject(1), null, large)

@@ -97,8 +97,13 @@ export class Batch {
   sent = 0
   /** Consent to location as the batch has it; missing = none given. */
   consent = false
-  /** The batch says that its person is under 13. */
+  /** The batch says that its person is a minor. */
   minor = false
+  /** Consent to a purpose; null = not named, so that it follows `location`. */
+  analytics: boolean | null = null
+  marketing: boolean | null = null
+  /** Year of birth of its person; 0 = not given. */
+  birthYear = 0
 
   constructor(capacity: number) {
     this.columns = new PingColumns(capacity)

@@ -2,7 +2,7 @@
 // whether what it has is what the step was made from.
 import { createHash } from 'node:crypto'
 
-export const DOC_KINDS = ['tenant', 'fence', 'campaign', 'key', 'token'] as const
+export const DOC_KINDS = ['tenant', 'fence', 'campaign', 'key', 'token', 'recipient'] as const
 export type DocKind = (typeof DOC_KINDS)[number]
 
 /** What a document is called. `tenant` is '' for what belongs to none. */
@@ -40,8 +40,13 @@ export interface AuditEntry {
   readonly tenant: string
 }
 
-/** What a step does: changes, or the documents of a stage, all at once. */
-export type FeedAction = { readonly docs: readonly DocChange[] } | { readonly stage: string }
+/** Where a copy of a feed had come to. */
+export type FeedOrigin = Pick<FeedHead, 'epoch' | 'seq'>
+
+/** What a step does: changes, or the documents of a stage, all at once; `from`: of a copy that a store is filled anew from. */
+export type FeedAction =
+  | { readonly docs: readonly DocChange[] }
+  | { readonly stage: string; readonly from?: FeedOrigin }
 
 export interface FeedStep {
   readonly seq: number
@@ -60,6 +65,10 @@ export interface NodeReport {
   readonly at: number
   /** Why it is not further, or null. */
   readonly problem: string | null
+  /** Since when its oldest batch has been under way, epoch ms, or null: at `at` there was none. */
+  readonly inFlightSince: number | null
+  /** How long it keeps data, stated against actual, or null: it does not say. Plain JSON. */
+  readonly retention: unknown
 }
 
 /** The feed as control and nodes see it. Two adapters: LMDB (libs/embedded) and Redis (libs/redis). */
@@ -113,4 +122,27 @@ export function stepAfter(head: FeedHead, action: FeedAction, audit: AuditEntry)
 /** The head of an epoch before its first step. */
 export function firstHead(epoch: string): FeedHead {
   return { epoch, seq: 0, hash: createHash('sha256').update(`fencepost feed\0${epoch}`).digest('hex') }
+}
+
+/** Is it a step, made from this head, and whole? What comes out of a store may be anything. */
+export function isNextStep(value: unknown, head: FeedHead): value is FeedStep {
+  if (!isObject(value) || !isAction(value['action'])) return false
+  const { seq, prev, hash, action, audit } = value as unknown as FeedStep
+  return seq === head.seq + 1 && prev === head.hash && hash === stepHash(prev, action, audit)
+}
+
+function isAction(action: unknown): boolean {
+  if (!isObject(action)) return false
+  const { stage, docs } = action
+  return typeof stage === 'string' || (Array.isArray(docs) && docs.every(isChange))
+}
+
+function isChange(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { kind, tenant, id, body } = value
+  return [kind, tenant, id].every((name) => typeof name === 'string') && (body === null || typeof body === 'string')
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }

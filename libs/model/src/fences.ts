@@ -72,3 +72,11 @@ export interface Border {
 export interface Fence extends FenceFacts {
   readonly shape: Shape
 }
+
+/** The tag of places about which nothing is told: `sensitive`, or `sensitive:` and what it is (`sensitive:health`). */
+const SENSITIVE = 'sensitive'
+
+/** Is it a place about which nothing is told or kept, whosever the ping? */
+export function isSensitive({ tags }: Pick<FenceFacts, 'tags'>): boolean {
+  return tags.some((tag) => tag === SENSITIVE || tag.startsWith(`${SENSITIVE}:`))
+}

@@ -21,22 +21,25 @@ export {
   type DocName,
   type FeedAction,
   type FeedHead,
+  type FeedOrigin,
   type FeedStep,
   type FenceFeed,
   firstHead,
+  isNextStep,
   type NodeReport,
   stepAfter,
   stepHash,
 } from './feed.ts'
-export type {
-  BeaconShape,
-  Border,
-  CircleShape,
-  Fence,
-  FenceFacts,
-  Polygon,
-  PolygonShape,
-  Shape,
+export {
+  type BeaconShape,
+  type Border,
+  type CircleShape,
+  type Fence,
+  type FenceFacts,
+  isSensitive,
+  type Polygon,
+  type PolygonShape,
+  type Shape,
 } from './fences.ts'
 export { Histogram, LATENCY_BUCKETS_S } from './histogram.ts'
 export { DEFAULT_LIMITS, LIMITS } from './limits.ts'

@@ -53,6 +53,11 @@ export interface PresenceStore {
    * with a StoreError, having lost nothing.
    */
   compact(): Promise<void>
+  /**
+   * Subjects that have a record, in no order, about `limit` at a time: '' begins, then the `next` of the answer before, until that is null.
+   * Those that were there all the time come at least once.
+   */
+  scan(cursor: string, limit: number): Promise<{ readonly subjects: Uint8Array[]; readonly next: string | null }>
 }
 
 /** Due-lists are kept by bucket, so that many nodes can share the sweep, and a cluster of stores the records. */
@@ -103,14 +108,20 @@ export interface FenceIndex {
    * @throws RangeError for a slot that the index does not have
    */
   fence(slot: number): FenceFacts
+  /** Is there any fence about which nothing is told? */
+  readonly hasSensitive: boolean
+  /** Is the fence at a slot one about which nothing is told? */
+  isSensitive(slot: number): boolean
   /**
-   * Slots of the fences of `tenant` (and of every tenant) that hold the point into `out`, replacing what it held: each once, in order
+   * Slots of the fences of `tenant` (and of every tenant, and sensitive ones whosever they are) that hold the point into `out`, replacing what it held: each once, in order
    * of the fences' ids (UTF-16 code units), then of tenant.
    */
   matchInto(tenant: string, lon: number, lat: number, out: SlotList): void
   /** The same for a beacon sighting; `id` holds the whole id of the kind at `offset`. */
   matchBeaconInto(tenant: string, kind: number, id: Uint8Array, offset: number, out: SlotList): void
-  /** Every ping of the batch whose `reason` is 0, into `out`, replacing what it held. */
+  /**
+   * Every ping of the batch whose `reason` is 0, into `out`, replacing what it held; without fences that have expired at the ping's own `at`.
+   */
   matchBatchInto(tenant: string, columns: PingColumns, out: BatchHits): void
   /** The fence of that id that `tenant` sees, or null. */
   find(tenant: string, id: string): FenceFacts | null

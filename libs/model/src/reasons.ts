@@ -15,12 +15,22 @@ export const PING_REASONS = {
   no_consent: {
     status: 200,
     retryable: false,
-    help: 'the batch carries no consent to location; nothing was processed',
+    help: 'there is no consent to location, in the batch or as it was chosen before; nothing was processed',
   },
   minor: {
     status: 200,
     retryable: false,
     help: 'the batch is flagged as a minor’s; nothing was processed',
+  },
+  restricted: {
+    status: 200,
+    retryable: false,
+    help: 'processing is restricted for this device at its person’s request; nothing was processed',
+  },
+  sensitive_place: {
+    status: 200,
+    retryable: false,
+    help: 'lies in a place about which nothing is told or kept',
   },
   bad_ping: {
     status: 200,
@@ -117,6 +127,11 @@ export const REQUEST_REASONS = {
     status: 403,
     retryable: false,
     help: 'this origin may not send pings; see FENCEPOST_CORS_ORIGINS',
+  },
+  subject_refused: {
+    status: 403,
+    retryable: false,
+    help: 'only withdrawing consent goes without x-fencepost-subject: <expiry>.<HMAC>, made by the app’s backend for the person signed in; it is missing, forged, expired or another device’s',
   },
   not_found: { status: 404, retryable: false, help: 'no such route' },
   method_not_allowed: {

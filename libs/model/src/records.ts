@@ -1,7 +1,7 @@
 // Encoded events on their way to a sink. The sink decides nothing: topic, key and bytes are settled before it sees them.
 
 /** Topics by the short name that `/v1/events?topic=` takes too. */
-export const TOPICS = ['matches', 'transitions'] as const
+export const TOPICS = ['matches', 'transitions', 'erasures'] as const
 export type Topic = (typeof TOPICS)[number]
 
 export type ContentType = 'application/json' | 'application/msgpack'
@@ -10,6 +10,7 @@ export type ContentType = 'application/json' | 'application/msgpack'
 export const EVENT_TYPES: Readonly<Record<Topic, string>> = {
   matches: 'fencepost.match.v1',
   transitions: 'fencepost.transition.v1',
+  erasures: 'fencepost.erasure.v1',
 }
 
 /** CloudEvents `source` of every record. */

@@ -17,6 +17,8 @@ export interface Identities {
   readonly keyId: string
   /** The identity of the device whose id is `length` bytes of UTF-8 at `start` of `text`. */
   of(tenant: string, text: Uint8Array, start: number, length: number): Identity
+  /** Every pseudonym that the subject has or had, the present one first. */
+  pseudonymsOf(subject: Uint8Array): readonly string[]
   /** The identity behind a subject that a store gave. */
   ofSubject(subject: Uint8Array): Identity
 }
@@ -26,6 +28,8 @@ export interface IdentityOptions {
   readonly rootKey: Uint8Array
   /** Rotated by the operator; its id travels in every pseudonym. At least 16 bytes. */
   readonly pseudonymKey: Uint8Array
+  /** Keys that were in use before: events of their time are found by them, and no new one is made with them. */
+  readonly oldPseudonymKeys?: readonly Uint8Array[]
   /** Devices kept so that a busy one costs no HMAC: two cost about 4 us, a look-up about 0.2. */
   readonly cacheSize?: number
 }
@@ -37,12 +41,18 @@ export const MIN_KEY_BYTES = 16
  * Makes identities from device ids by HMAC-SHA256 (RFC 2104). The pseudonym is made from the subject, not from the device id:
  * whoever holds only a stored subject (a sweep, an erasure) can name the device outside without knowing it.
  *
- * @throws RangeError when a key is shorter than MIN_KEY_BYTES
+ * @throws RangeError when a key is shorter than MIN_KEY_BYTES, or two pseudonym keys are the same
  */
 export function createIdentities(options: IdentityOptions): Identities {
   const rootKey = secret('root key', options.rootKey)
   const pseudonymKey = secret('pseudonym key', options.pseudonymKey)
   const keyId = pseudonymKeyId(options.pseudonymKey)
+  const old = (options.oldPseudonymKeys ?? []).map((key) => ({
+    id: pseudonymKeyId(key),
+    key: secret('old pseudonym key', key),
+  }))
+  if (new Set([keyId, ...old.map(({ id }) => id)]).size !== 1 + old.length)
+    throw new RangeError('two pseudonym keys are the same')
   const cache = new GenerationCache<Identity>(options.cacheSize ?? 50_000)
 
   return {
@@ -58,16 +68,23 @@ export function createIdentities(options: IdentityOptions): Identities {
       cache.set(cacheKey, identity)
       return identity
     },
+    pseudonymsOf: (subject) => [
+      pseudonymOf(subject, keyId, pseudonymKey),
+      ...old.map(({ id, key }) => pseudonymOf(subject, id, key)),
+    ],
     ofSubject: identityOf,
   }
 
   function identityOf(subject: Uint8Array): Identity {
-    const outside = createHmac('sha256', pseudonymKey).update(subject).digest()
     return {
       subject,
       idKey: wordsOf(createHmac('sha256', rootKey).update('event id\0').update(subject).digest()),
-      pseudonym: `${keyId}.${outside.toString('base64url', 0, 16)}`,
+      pseudonym: pseudonymOf(subject, keyId, pseudonymKey),
     }
+  }
+
+  function pseudonymOf(subject: Uint8Array, id: string, key: KeyObject): string {
+    return `${id}.${createHmac('sha256', key).update(subject).digest().toString('base64url', 0, 16)}`
   }
 }
 
@@ -85,6 +102,16 @@ export function parseKey(name: string, text: string): Uint8Array {
   const key = /^([0-9a-f]{2}){16,}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'utf8')
   checkLength(name, key)
   return new Uint8Array(key)
+}
+
+/**
+ * A list of keys, separated by commas, each as `parseKey` reads it.
+ *
+ * @throws RangeError when one is too short
+ */
+export function parseKeys(name: string, text: string): Uint8Array[] {
+  const entries = text.split(',').map((entry) => entry.trim())
+  return entries.filter((entry) => entry !== '').map((entry) => parseKey(name, entry))
 }
 
 function secret(name: string, key: Uint8Array): KeyObject {

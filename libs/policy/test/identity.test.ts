@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { createIdentities, GenerationCache, parseKey, pseudonymKeyId } from '../src/index.ts'
+import { createIdentities, GenerationCache, parseKey, parseKeys, pseudonymKeyId } from '../src/index.ts'
 
 const rootKey = Buffer.alloc(32, 1)
 const pseudonymKey = Buffer.alloc(32, 2)
@@ -46,6 +46,21 @@ describe('identities', () => {
     expect(after.pseudonym).not.toBe(before.pseudonym)
     expect(after.subject).toEqual(before.subject)
     expect(after.idKey).toEqual(before.idKey)
+  })
+
+  it('finds what was published under keys of before, the present one first', () => {
+    const newKey = Buffer.alloc(32, 3)
+    const rotated = createIdentities({ rootKey, pseudonymKey: newKey, oldPseudonymKeys: [pseudonymKey] })
+    const { subject, pseudonym } = of('acme', 'a')
+    expect(rotated.pseudonymsOf(subject)).toEqual([of('acme', 'a', rotated).pseudonym, pseudonym])
+    expect(identities.pseudonymsOf(subject)).toEqual([pseudonym])
+    expect(() => createIdentities({ rootKey, pseudonymKey, oldPseudonymKeys: [pseudonymKey] })).toThrow('are the same')
+    expect(() => createIdentities({ rootKey, pseudonymKey, oldPseudonymKeys: [Buffer.alloc(15)] })).toThrow('got 15')
+    expect(parseKeys('K', ` ${'ab'.repeat(16)}, ${'x'.repeat(16)},`)).toEqual([
+      new Uint8Array(16).fill(0xab),
+      new Uint8Array(Buffer.from('x'.repeat(16))),
+    ])
+    expect(parseKeys('K', '')).toEqual([])
   })
 
   it.each([

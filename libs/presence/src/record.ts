@@ -1,6 +1,7 @@
 // A device's record as bytes: one msgpack array, so that a store need not know what is in it. Never change a place; add a format.
 import type { CapCount, VisitCampaigns } from '@fencepost/match/eligibility'
 import { type ContentType, type RecordBatch, TOPICS } from '@fencepost/model'
+import { type PackedPrivacy, type PrivacyState, packPrivacy, unpackPrivacy } from '@fencepost/policy'
 import { Packr } from 'msgpackr'
 import type { PresenceState, Visit } from './state.ts'
 
@@ -16,15 +17,17 @@ export interface DeviceRecord {
   /** Of the node that wrote it: one that is behind does not decide. */
   readonly feed: FeedPlace
   readonly state: PresenceState
+  /** What its person has chosen; null = nothing. */
+  readonly privacy: PrivacyState | null
   /** Transitions that are decided and perhaps not published. */
   readonly pending: RecordBatch | null
 }
 
-const FORMAT = 1
+const FORMAT = 2
 
 const packr = new Packr({ useRecords: false, int64AsType: 'number' })
 
-export function encodeRecord({ tenant, feed, state, pending }: DeviceRecord): Uint8Array {
+export function encodeRecord({ tenant, feed, state, privacy, pending }: DeviceRecord): Uint8Array {
   const { last, lastAt, received, skew, lastVisit, visits, caps } = state
   const bytes = packr.pack([
     FORMAT,
@@ -35,6 +38,7 @@ export function encodeRecord({ tenant, feed, state, pending }: DeviceRecord): Ui
     visits.map(packVisit),
     caps.map(({ campaign, windowS, forgotten, times, tags }) => [campaign, windowS, forgotten, times, tags]),
     pending === null ? null : packBatch(pending),
+    privacy === null ? null : packPrivacy(privacy),
   ])
   return Uint8Array.from(bytes) // the packer's own buffer is reused
 }
@@ -46,7 +50,7 @@ export function encodeRecord({ tenant, feed, state, pending }: DeviceRecord): Ui
  */
 export function decodeRecord(bytes: Uint8Array): DeviceRecord {
   try {
-    const [format, tenant, epoch, seq, numbers, visits, caps, pending] = packr.unpack(bytes) as PackedRecord
+    const [format, tenant, epoch, seq, numbers, visits, caps, pending, privacy] = packr.unpack(bytes) as PackedRecord
     if (format !== FORMAT) throw new RangeError(`format ${String(format)}`)
     const [last, lastAt, received, skew, lastVisit] = numbers
     return {
@@ -54,6 +58,7 @@ export function decodeRecord(bytes: Uint8Array): DeviceRecord {
       feed: { epoch, seq },
       state: { last, lastAt, received, skew, lastVisit, visits: visits.map(unpackVisit), caps: caps.map(unpackCount) },
       pending: pending === null ? null : unpackBatch(pending),
+      privacy: privacy === null ? null : unpackPrivacy(privacy),
     }
   } catch (error) {
     throw new RangeError('a record of presence cannot be read', { cause: error })
@@ -69,6 +74,7 @@ type PackedRecord = [
   PackedVisit[],
   [string, number, number | null, number[], number[]][],
   PackedBatch | null,
+  PackedPrivacy | null,
 ]
 type PackedVisit = [
   string,

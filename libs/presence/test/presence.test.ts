@@ -19,7 +19,7 @@ describe('presence', () => {
       // A sweep has something to do exactly when `dueAt` said so.
       if ('sweepS' in step && step.makes.length > 0) expect(due).toBeLessThanOrEqual(step.sweepS * 1000)
       // What a store keeps of it is all of it.
-      const record = { tenant: 'acme', feed: { epoch: 'e', seq: i }, state: moved.state, pending: null }
+      const record = { tenant: 'acme', feed: { epoch: 'e', seq: i }, state: moved.state, privacy: null, pending: null }
       expect(decodeRecord(encodeRecord(record))).toEqual(record)
       state = moved.state
     }

@@ -190,7 +190,11 @@ class RedisFeed implements FenceFeed {
 
   async steps(after: number, limit: number): Promise<FeedStep[] | null> {
     const steps = await this.#ask(() => this.#scripts.follow(after, Math.min(limit, MAX_FOLLOW), FOLLOW_BYTES))
-    return steps?.map((step) => JSON.parse(step) as FeedStep) ?? null
+    try {
+      return steps?.map((step) => JSON.parse(step) as FeedStep) ?? null
+    } catch {
+      return null // one that was not written by us is as good as none
+    }
   }
 
   async audit(before: number, limit: number): Promise<(AuditEntry & { readonly seq: number })[]> {

@@ -119,7 +119,21 @@ export function createRedisPresenceStore(
         logger.warn({ command: 'BGREWRITEAOF', error: cause.message }, 'redis refuses: its file may keep old records')
       }
     },
+    async scan(cursor, limit) {
+      const [next, found] = await ask(() =>
+        redis.scan(cursor === '' ? '0' : cursor, 'MATCH', `${escaped(prefix)}:{p*}:r:*`, 'COUNT', Math.max(limit, 100)),
+      )
+      return {
+        subjects: found.map((key) => new Uint8Array(Buffer.from(key.slice(key.lastIndexOf(':') + 1), 'base64url'))),
+        next: next === '0' ? null : next,
+      }
+    },
   }
+}
+
+/** What a pattern takes as it is. */
+function escaped(text: string): string {
+  return text.replace(/[\\*?[\]^-]/g, '\\$&')
 }
 
 function defineScripts(redis: Redis): void {

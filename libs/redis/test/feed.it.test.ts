@@ -301,7 +301,15 @@ needs('redis', 'the feed in Redis', (address) => {
       const asked = await Promise.allSettled([
         ...[feed.head(), feed.get(fence('a')), feed.list('fence', 'acme', '', 1), feed.steps(0, 1), feed.audit(9, 1)],
         ...[feed.snapshot(() => {}), feed.stage('ice', [fence('a')]), feed.unstage('ice'), feed.reports()],
-        feed.report({ node: 'n', epoch: 'e', seq: 0, at: Date.now(), problem: null }),
+        feed.report({
+          node: 'n',
+          epoch: 'e',
+          seq: 0,
+          at: Date.now(),
+          problem: null,
+          inFlightSince: null,
+          retention: null,
+        }),
       ])
       expect(asked.every((one) => one.status === 'rejected' && one.reason instanceof StoreError)).toBe(true)
       expect(feed.healthy()).toBe(false)
@@ -330,7 +338,15 @@ needs('redis', 'the feed in Redis', (address) => {
     })
 
     it('forgets reports of nodes that are gone, in Redis too', async () => {
-      const report = { node: 'one', epoch: 'e', seq: 7, at: Date.now(), problem: null }
+      const report = {
+        node: 'one',
+        epoch: 'e',
+        seq: 7,
+        at: Date.now(),
+        problem: null,
+        inFlightSince: null,
+        retention: null,
+      }
       await feed.report({ ...report, node: 'gone', at: report.at - 3_600_000 })
       await feed.report(report)
       expect(await admin.hkeys('fencepost:{feed}:reports')).toEqual(['one'])

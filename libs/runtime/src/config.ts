@@ -1,5 +1,5 @@
 // From environment to one typed object. Every problem is found and told at once, before anything listens.
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import type { ConfigOf, Schema, Setting } from './setting.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -61,12 +61,22 @@ function textOf(one: Setting<unknown>, env: Environment): { value: string } | { 
   if (direct !== undefined && direct !== '') return { problem: `${one.env} and ${one.env}_FILE are both set; keep one` }
   let value: string
   try {
+    // Of what a link leads to: orchestrators mount secrets as links.
+    const { mode } = statSync(path)
+    if ((mode & 0o027) !== 0)
+      return {
+        problem: `${one.env}_FILE: others may read or write ${path} (mode ${octal(mode)}); run: chmod 600 ${path}`,
+      }
     value = readFileSync(path, 'utf8').trim()
   } catch {
     return { problem: `${one.env}_FILE: cannot read ${path}` }
   }
   // A mounted secret that is still empty must not become an empty key.
   return value === '' ? { problem: `${one.env}_FILE: ${path} is empty` } : { value }
+}
+
+function octal(mode: number): string {
+  return (mode & 0o777).toString(8).padStart(4, '0')
 }
 
 /** Edits that may lie between a name and the one that was meant. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -48,9 +48,10 @@ const DEFAULTS = {
 const folder = mkdtempSync(join(tmpdir(), 'fencepost-config-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-function file(name: string, text: string): string {
+function file(name: string, text: string, mode = 0o600): string {
   const path = join(folder, name)
   writeFileSync(path, text)
+  chmodSync(path, mode)
   return path
 }
 
@@ -159,6 +160,30 @@ describe('a secret', () => {
     expect(others).toEqual([])
     expect(text).toContain(problem)
     expect(text).not.toContain('hush')
+  })
+
+  test.each([
+    [0o400, true],
+    [0o600, true],
+    [0o640, true],
+    [0o644, false],
+    [0o660, false],
+    [0o602, false],
+  ])('in a file of mode %o is taken: %s', (mode, taken) => {
+    const path = file('key', 'hush', mode)
+    const env = { FENCEPOST_DATA_DIR: '/data', FENCEPOST_ROOT_KEY_FILE: path }
+    if (taken) expect(parseConfig(schema, env).rootKey).toBe('hush')
+    else
+      expect(problemsOf(env)).toEqual([
+        `FENCEPOST_ROOT_KEY_FILE: others may read or write ${path} (mode 0${mode.toString(8)}); run: chmod 600 ${path}`,
+      ])
+  })
+
+  test('may lie behind a link, as orchestrators mount it: the mode of what it leads to counts', () => {
+    const path = file('key', 'hush', 0o400)
+    symlinkSync(path, join(folder, 'link'))
+    const env = { FENCEPOST_DATA_DIR: '/data', FENCEPOST_ROOT_KEY_FILE: join(folder, 'link') }
+    expect(parseConfig(schema, env).rootKey).toBe('hush')
   })
 
   test('only a secret may be a file', () => {

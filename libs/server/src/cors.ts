@@ -22,7 +22,7 @@ export interface Cors {
   preflight(exchange: Exchange): void
 }
 
-const ALLOWED_HEADERS = 'authorization, content-type, content-encoding'
+const ALLOWED_HEADERS = 'authorization, content-type, content-encoding, x-fencepost-device, x-fencepost-subject'
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/
 const NO_HEADERS: readonly Header[] = []
 

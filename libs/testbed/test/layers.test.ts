@@ -20,13 +20,14 @@ const LAYERS: Readonly<Record<string, number>> = {
   redis: 2,
   embedded: 2,
   runtime: 2,
+  privacy: 2,
   ingest: 3,
   control: 3,
   cli: 3,
   standalone: 4,
 }
 /** geo builds on the domain types, both L0; presence asks campaigns, both L1. */
-const SIDEWAYS = new Set(['geo -> model', 'presence -> match'])
+const SIDEWAYS = new Set(['geo -> model', 'presence -> match', 'presence -> policy'])
 /** Packages that only one lib may bring in. */
 const OWNERS: Readonly<Record<string, string>> = {
   'uWebSockets.js': 'server',

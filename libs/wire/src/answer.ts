@@ -5,6 +5,9 @@ import type { Encoding } from './content-type.ts'
 import * as json from './json-writer.ts'
 import * as msgpack from './msgpack-writer.ts'
 
+/** One reason code a ping, 0 = taken. */
+export type Outcomes = Pick<PingColumns, 'count' | 'reason'>
+
 /** Room that an answer needs besides its rejections, and for each of those. */
 const FRAME_BYTES = 128
 const REJECTION_BYTES = 64
@@ -17,7 +20,7 @@ const out = new ByteWriter(1024)
  */
 export function encodeAnswer(
   encoding: Encoding,
-  columns: PingColumns,
+  columns: Outcomes,
   receivedMs: number,
   accepted: number,
   matched: number,
@@ -59,7 +62,7 @@ const JSON_REASONS = PING_REASON_CODES.map((code) => utf8(`,"${code}"]`))
 const COMMA = 0x2c
 const OPEN = 0x5b
 
-function writeJson(columns: PingColumns, receivedMs: number, accepted: number, matched: number): void {
+function writeJson(columns: Outcomes, receivedMs: number, accepted: number, matched: number): void {
   out.raw(JSON_RECEIVED)
   json.writeInteger(out, receivedMs)
   out.raw(JSON_ACCEPTED)
@@ -90,7 +93,7 @@ const MSGPACK_MATCHED = msgpack.textValue('matched')
 const MSGPACK_REJECTED = msgpack.textValue('rejected')
 const MSGPACK_REASONS = PING_REASON_CODES.map(msgpack.textValue)
 
-function writeMsgpack(columns: PingColumns, receivedMs: number, accepted: number, matched: number): void {
+function writeMsgpack(columns: Outcomes, receivedMs: number, accepted: number, matched: number): void {
   msgpack.writeMap(out, 4)
   out.raw(MSGPACK_RECEIVED)
   msgpack.writeInteger(out, receivedMs)

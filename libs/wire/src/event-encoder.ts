@@ -14,7 +14,7 @@ import { eventId } from './event-id.ts'
 import { JsonEvents } from './event-json.ts'
 import { MsgpackEvents } from './event-msgpack.ts'
 import type { Coordinates, EventWriter } from './event-writer.ts'
-import { FragmentCache, type Fragments } from './fragment-cache.ts'
+import { type CampaignSource, FragmentCache, type Fragments } from './fragment-cache.ts'
 
 const EVENT_TOO_LARGE = pingReasonCode('event_too_large')
 
@@ -39,6 +39,8 @@ export interface MatchesInput {
   readonly idKey: Uint32Array
   /** Epoch ms, an integer. */
   readonly receivedMs: number
+  /** Campaigns of fences; null, or absent: events name those that fences list themselves. */
+  readonly campaigns?: CampaignSource | null
 }
 
 export interface EventEncoder {
@@ -78,8 +80,9 @@ export function createEventEncoder(options: EventEncoderOptions): EventEncoder {
     writer.writeHead(out, batch, i, ids, idOffset, to - from)
     const { separator } = writer
     const { slots } = hits.list
+    const at = batch.columns.at[i] as number
     for (let k = from; k < to; k++) {
-      const fragment = parts.of(slots[k] as number)
+      const fragment = parts.of(slots[k] as number, at)
       if (out.length + separator.length + fragment.length > limit) return false
       out.reserve(separator.length + fragment.length)
       if (k > from) out.raw(separator)
@@ -91,12 +94,13 @@ export function createEventEncoder(options: EventEncoderOptions): EventEncoder {
 
   return {
     encodeMatches(input) {
-      const { batch, hits, index, tenant, pseudonym, idKey, receivedMs } = input
+      const { batch, hits, index, tenant, pseudonym, idKey, receivedMs, campaigns = null } = input
       const { columns } = batch
       if (hits.matched === 0) return null
       makeRoom(columns.count)
       writer.startBatch(tenant, pseudonym, receivedMs)
       const parts = fragments.of(index)
+      parts.startBatch(tenant, campaigns)
       out.length = 0
       let count = 0
       for (let i = 0; i < columns.count; i++) {

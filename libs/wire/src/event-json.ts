@@ -73,8 +73,7 @@ export class JsonEvents implements EventWriter {
     out.raw(FENCES)
   }
 
-  fence(fence: FenceFacts): Uint8Array {
-    const { id, version, campaigns } = fence
+  fence({ id, version }: FenceFacts, campaigns: readonly string[]): Uint8Array {
     return utf8(JSON.stringify({ id, version, campaigns }))
   }
 

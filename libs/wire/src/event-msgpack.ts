@@ -119,11 +119,11 @@ export class MsgpackEvents implements EventWriter {
     writeArray(out, fences)
   }
 
-  fence(fence: FenceFacts): Uint8Array {
+  fence(fence: FenceFacts, campaigns: readonly string[]): Uint8Array {
     const version = new ByteWriter(9)
     writeInteger(version, fence.version)
     const count = new ByteWriter(5)
-    writeArray(count, fence.campaigns.length)
+    writeArray(count, campaigns.length)
     return concat(
       Uint8Array.of(0x83),
       textValue('id'),
@@ -132,7 +132,7 @@ export class MsgpackEvents implements EventWriter {
       version.take(),
       textValue('campaigns'),
       count.take(),
-      ...fence.campaigns.map(textValue),
+      ...campaigns.map(textValue),
     )
   }
 

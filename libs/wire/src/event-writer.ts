@@ -15,8 +15,8 @@ export interface EventWriter {
   startBatch(tenant: string, pseudonym: string, receivedMs: number): void
   /** Everything before the first fence. The id lies at `idOffset` of `ids`. */
   writeHead(out: ByteWriter, batch: Batch, i: number, ids: Uint8Array, idOffset: number, fences: number): void
-  /** One item of `fences`; kept for the next hit. */
-  fence(fence: FenceFacts): Uint8Array
+  /** One item of `fences`, with the ids of its campaigns; kept for the next hit. */
+  fence(fence: FenceFacts, campaigns: readonly string[]): Uint8Array
   /** Everything behind the last fence. */
   writeTail(out: ByteWriter, batch: Batch, i: number): void
 }

@@ -105,6 +105,8 @@ export class PingFields {
 export const NO = 0
 export const YES = 1
 export const NEITHER = 2
+/** Of a purpose: not said, so that it follows `location`. */
+export const UNSAID = 3
 
 /** The head of a batch as read: everything but its pings. */
 export class HeadFields {
@@ -121,6 +123,12 @@ export class HeadFields {
   consentMinor = NO
   /** `minor` beside `consent`. */
   minor = NO
+  analytics = UNSAID
+  marketing = UNSAID
+  /** `birth_year` inside `consent`. */
+  consentBirthYear = ABSENT
+  /** `birth_year` beside `consent`. */
+  birthYear = ABSENT
   hasPings = false
 
   clear(): void {
@@ -131,6 +139,10 @@ export class HeadFields {
     this.consent = NO
     this.consentMinor = NO
     this.minor = NO
+    this.analytics = UNSAID
+    this.marketing = UNSAID
+    this.consentBirthYear = ABSENT
+    this.birthYear = ABSENT
     this.hasPings = false
   }
 }

@@ -33,6 +33,7 @@ import {
   TEXT,
   TX_POWER,
   TYPE,
+  UNSAID,
   UUID,
   WRONG,
   YES,
@@ -131,8 +132,10 @@ export class JsonReader {
           head.sent = numberOf(value)
           break
         case 'consent':
-          head.consent = flagOf(isMap(value) ? value['location'] : value)
-          head.consentMinor = flagOf(isMap(value) ? value['minor'] : undefined)
+          this.#readConsent(isMap(value) ? value : { location: value })
+          break
+        case 'birth_year':
+          head.birthYear = numberOf(value)
           break
         case 'minor':
           head.minor = flagOf(value)
@@ -153,6 +156,15 @@ export class JsonReader {
       if (!fitting) return false
     }
     return true
+  }
+
+  #readConsent(consent: Readonly<Record<string, unknown>>): void {
+    const head = this.#head
+    head.consent = flagOf(consent['location'])
+    head.consentMinor = flagOf(consent['minor'])
+    head.analytics = purposeOf(consent['analytics'])
+    head.marketing = purposeOf(consent['marketing'])
+    head.consentBirthYear = numberOf(consent['birth_year'])
   }
 
   #readPing(ping: unknown): boolean {
@@ -242,6 +254,10 @@ function numberOf(value: unknown): number {
 function flagOf(value: unknown): number {
   if (value === true) return YES
   return value === false || value === undefined || value === null ? NO : NEITHER
+}
+
+function purposeOf(value: unknown): number {
+  return value === undefined || value === null ? UNSAID : flagOf(value)
 }
 
 function wordOf(words: readonly string[], value: unknown): number {

@@ -27,19 +27,20 @@ import {
   SPEED,
   TX_POWER,
   TYPE,
+  UNSAID,
   UUID,
   WRONG,
 } from './fields.ts'
 import { KeyTable } from './key-table.ts'
-import { MsgpackScanner } from './msgpack-scanner.ts'
+import { MsgpackScanner, NIL } from './msgpack-scanner.ts'
 import type { PingTaker, ReaderOptions } from './reader.ts'
 import { KIND_WORDS, TYPE_WORDS } from './words.ts'
 
 const PINGS_DEPTH = 2
 const PING_DEPTH = 3
 
-const HEAD_KEYS = new KeyTable(['v', 'device', 'sent', 'consent', 'minor', 'batch', 'pings'])
-const CONSENT_KEYS = new KeyTable(['location', 'minor'])
+const HEAD_KEYS = new KeyTable(['v', 'device', 'sent', 'consent', 'minor', 'batch', 'pings', 'birth_year'])
+const CONSENT_KEYS = new KeyTable(['location', 'minor', 'analytics', 'marketing', 'birth_year'])
 
 /** Keys of a named ping with the slot of each: those before BYTES_FROM are numbers, the others bytes. */
 const PING_KEYS = new KeyTable([
@@ -156,6 +157,9 @@ export class MsgpackReader {
       case 6:
         this.#pings()
         break
+      case 7:
+        head.birthYear = scanner.number(2)
+        break
       default:
         scanner.skip(2)
     }
@@ -166,6 +170,9 @@ export class MsgpackReader {
     const head = this.#head
     head.consent = NO
     head.consentMinor = NO
+    head.analytics = UNSAID
+    head.marketing = UNSAID
+    head.consentBirthYear = ABSENT
     const entries = scanner.map()
     if (entries < 0) {
       head.consent = scanner.flag(2)
@@ -179,10 +186,27 @@ export class MsgpackReader {
         case 1:
           head.consentMinor = scanner.flag(3)
           break
+        case 2:
+          head.analytics = this.#purpose()
+          break
+        case 3:
+          head.marketing = this.#purpose()
+          break
+        case 4:
+          head.consentBirthYear = scanner.number(3)
+          break
         default:
           scanner.skip(3)
       }
     }
+  }
+
+  /** A purpose that is nil is not named. */
+  #purpose(): number {
+    const scanner = this.#scanner
+    const isNil = scanner.pos < scanner.end && scanner.bytes[scanner.pos] === NIL
+    const flag = scanner.flag(3)
+    return isNil ? UNSAID : flag
   }
 
   #pings(): void {

@@ -5,7 +5,7 @@ import { LIMITS, type RequestReason } from '@fencepost/model'
 import { ABSENT, BINARY, NEITHER, NO, NONE, OTHER, TEXT, WRONG, YES } from './fields.ts'
 import type { KeyTable } from './key-table.ts'
 
-const NIL = 0xc0
+export const NIL = 0xc0
 const NEVER_USED = 0xc1
 const ONE_SLOT = Uint8Array.of(0)
 

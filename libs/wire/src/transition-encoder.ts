@@ -1,7 +1,6 @@
 // Transitions -> the records of one batch. There are few of them, so that plain objects will do.
 import { type ContentType, EVENT_ID_BYTES, type RecordBatch, type Transition } from '@fencepost/model'
-import { ByteWriter, utf8 } from './byte-writer.ts'
-import { textValue, writeArray, writeInteger, writeMap } from './msgpack-writer.ts'
+import { encodePlain, type PlainEvent } from './plain-event.ts'
 
 export interface TransitionsInput {
   /** At least one, in the order in which they are to be published. */
@@ -22,8 +21,9 @@ export function encodeTransitions({
   receivedMs,
   contentType,
 }: TransitionsInput): RecordBatch {
-  const encode = contentType === 'application/json' ? jsonOf : msgpackOf
-  const values = transitions.map((transition) => encode(eventOf(transition, tenant, pseudonym, receivedMs)))
+  const values = transitions.map((transition) =>
+    encodePlain(eventOf(transition, tenant, pseudonym, receivedMs), contentType),
+  )
   const ends = new Uint32Array(values.length)
   const ids = new Uint8Array(values.length * EVENT_ID_BYTES)
   let end = 0
@@ -45,10 +45,8 @@ export function encodeTransitions({
   }
 }
 
-type Value = string | number | readonly string[] | { readonly [key: string]: Value }
-
 /** The event, its keys in the order in which they are written. */
-function eventOf(transition: Transition, tenant: string, device: string, received: number): Record<string, Value> {
+function eventOf(transition: Transition, tenant: string, device: string, received: number): PlainEvent {
   const { kind, reason, fence, version, campaigns, visit, at, observed, dwellS, since, id } = transition
   return {
     v: 1,
@@ -67,39 +65,6 @@ function eventOf(transition: Transition, tenant: string, device: string, receive
     ...(since === null ? {} : { since }),
     ...(kind === 'exit' && since !== null ? { duration_ms: observed - since } : {}),
   }
-}
-
-function jsonOf(event: Record<string, Value>): Uint8Array {
-  return utf8(JSON.stringify(event))
-}
-
-function msgpackOf(event: Record<string, Value>): Uint8Array {
-  const out = new ByteWriter(512)
-  writeValue(out, event)
-  return out.take()
-}
-
-function writeValue(out: ByteWriter, value: Value): void {
-  out.reserve(9)
-  if (typeof value === 'number') writeInteger(out, value)
-  else if (typeof value === 'string') writeString(out, value)
-  else if (Array.isArray(value)) {
-    writeArray(out, value.length)
-    for (const item of value as readonly string[]) writeValue(out, item)
-  } else {
-    const entries = Object.entries(value as Record<string, Value>)
-    writeMap(out, entries.length)
-    for (const [key, item] of entries) {
-      writeString(out, key)
-      writeValue(out, item)
-    }
-  }
-}
-
-function writeString(out: ByteWriter, text: string): void {
-  const bytes = textValue(text)
-  out.reserve(bytes.length)
-  out.raw(bytes)
 }
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array {

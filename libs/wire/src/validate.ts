@@ -43,6 +43,7 @@ import {
   TEXT,
   TX_POWER,
   TYPE,
+  UNSAID,
   UUID,
   YES,
 } from './fields.ts'
@@ -79,6 +80,8 @@ export function validateHead(head: HeadFields, text: Uint8Array, batch: Batch): 
   if (!isText(head.deviceForm, text, head.deviceStart, head.deviceLength, LIMITS.deviceBytes)) return 'bad_device'
   if (!(head.sent > 0 && head.sent <= MAX_TIME_MS && Number.isInteger(head.sent))) return 'bad_sent'
   if (head.consent === NEITHER || head.consentMinor === NEITHER || head.minor === NEITHER) return 'bad_consent'
+  if (head.analytics === NEITHER || head.marketing === NEITHER) return 'bad_consent'
+  if (!isBirthYear(head.birthYear) || !isBirthYear(head.consentBirthYear)) return 'bad_consent'
   const hasBatchId = head.batchForm !== NONE
   if (hasBatchId && !isText(head.batchForm, text, head.batchStart, head.batchLength, LIMITS.batchIdBytes)) {
     return 'bad_batch'
@@ -92,7 +95,15 @@ export function validateHead(head: HeadFields, text: Uint8Array, batch: Batch): 
   batch.sent = head.sent
   batch.consent = head.consent === YES
   batch.minor = head.consentMinor === YES || head.minor === YES
+  batch.analytics = head.analytics === UNSAID ? null : head.analytics === YES
+  batch.marketing = head.marketing === UNSAID ? null : head.marketing === YES
+  // Of two that differ the younger person counts; ABSENT is less than any year.
+  batch.birthYear = Math.max(0, head.birthYear, head.consentBirthYear)
   return null
+}
+
+function isBirthYear(year: number): boolean {
+  return year === ABSENT || (year >= 1800 && year <= 9999 && Number.isInteger(year))
 }
 
 /** Judges one ping and writes its columns. Returns its reason code, 0 = good. */

@@ -5,6 +5,7 @@ import {
   BatchHits,
   type ContentType,
   type Fence,
+  type FenceFacts,
   type FenceIndex,
   PING_REASON_CODES,
   pingReasonCode,
@@ -59,6 +60,8 @@ function indexOf(fences: readonly Fence[]): FenceIndex {
   }
   return {
     size: fences.length,
+    hasSensitive: false,
+    isSensitive: () => false,
     fence: (slot) => fences[slot] as Fence,
     matchInto: unused,
     matchBeaconInto: unused,
@@ -298,6 +301,89 @@ describe('a batch of records', () => {
     expect(run(old)).toMatchObject([{ fences: [{ id: 'old' }] }])
     expect(run(indexOf([fence('new', 2, [])]))).toMatchObject([{ fences: [{ id: 'new', version: 2 }] }])
     expect(run(old)).toMatchObject([{ fences: [{ id: 'old', version: 1 }] }])
+  })
+
+  describe.each<ContentType>(['application/json', 'application/msgpack'])('with campaigns, as %s', (contentType) => {
+    const fences = [fence('plain', 1, []), fence('listed', 1, ['own']), fence('run', 1, ['own'])]
+    /** On `run`: `a` until 100, `b` from then on; other tenants have `theirs` there. Counts what it is asked. */
+    const sourceOf = (last = 'b') => {
+      const early: readonly string[] = ['a', 'own']
+      const late: readonly string[] = [last, 'own']
+      const theirs: readonly string[] = ['theirs']
+      const none = { all: [], openAt: () => [] }
+      return {
+        version: 1,
+        asked: 0,
+        of(tenant: string, { id }: FenceFacts) {
+          this.asked++
+          if (id !== 'run') return none
+          if (tenant !== 'acme') return { all: theirs, openAt: () => theirs }
+          return { all: ['a', last, 'own'], openAt: (at: number) => (at < 100 ? early : late) }
+        },
+      }
+    }
+
+    /** Campaigns of each fence of each event, of pings of these times. */
+    function runner() {
+      const shared = encoder({ contentType })
+      const index = indexOf(fences)
+      return (ats: readonly number[], campaigns: ReturnType<typeof sourceOf> | null, tenant = 'acme') => {
+        const batch = decoded(ats.map(() => PINGS[0]))
+        ats.forEach((at, i) => {
+          batch.columns.at[i] = at
+        })
+        const hits = hitsOf(ats.map(() => [0, 1, 2]))
+        const input = { batch, hits, index, tenant, pseudonym: 'p', idKey: KEY, receivedMs: RECEIVED, campaigns }
+        return (events(shared.encodeMatches(input)) as { fences: { campaigns: string[] }[] }[]).map((event) =>
+          event.fences.map(({ campaigns: of }) => of.join()),
+        )
+      }
+    }
+
+    test('names those that are open at each ping’s own time, and what fences list where nobody runs any', () => {
+      const run = runner()
+      const source = sourceOf()
+      expect(run([99, 100, 99], source)).toEqual([
+        ['', 'own', 'a,own'],
+        ['', 'own', 'b,own'],
+        ['', 'own', 'a,own'],
+      ])
+      const { asked } = source
+      expect(run([99, 99], source)).toEqual([
+        ['', 'own', 'a,own'],
+        ['', 'own', 'a,own'],
+      ])
+      expect(source.asked).toBe(asked) // all of it was kept
+    })
+
+    test('keeps tenants apart on a fence of all of them, and asks nobody again', () => {
+      const run = runner()
+      const source = sourceOf()
+      for (let round = 0; round < 3; round++) {
+        expect(run([1], source, 'acme')).toEqual([['', 'own', 'a,own']])
+        expect(run([1], source, 'zeta')).toEqual([['', 'own', 'theirs']])
+      }
+      expect(source.asked).toBe(6)
+    })
+
+    test('asks again once campaigns have changed', () => {
+      const run = runner()
+      const source = sourceOf()
+      expect(run([100], source)).toEqual([['', 'own', 'b,own']])
+      expect(run([100], sourceOf('c'))).toEqual([['', 'own', 'c,own']])
+      const changed = sourceOf('d')
+      changed.version = 2
+      expect(run([100], changed)).toEqual([['', 'own', 'd,own']])
+      expect(run([100], null)).toEqual([['', 'own', 'own']])
+    })
+
+    test('has numbers for so many tenants, and others for all when there are more', () => {
+      const run = runner()
+      const source = sourceOf()
+      for (let i = 0; i <= FRAGMENT_LIMITS.tenants; i++) run([1], source, `tenant ${i}`)
+      expect(run([1], source, 'tenant 0')).toEqual([['', 'own', 'theirs']])
+      expect(run([1], source, 'acme')).toEqual([['', 'own', 'a,own']])
+    })
   })
 
   describe('of many fences', () => {

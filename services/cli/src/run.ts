@@ -5,6 +5,7 @@ import { fencesExport } from './commands/fences-export.ts'
 import { fencesImport } from './commands/fences-import.ts'
 import { fencesList } from './commands/fences-list.ts'
 import { keysCreate, keysRevoke } from './commands/keys.ts'
+import { privacyEvents, privacyList, privacyRequest, privacyShow } from './commands/privacy.ts'
 import { simulate } from './commands/simulate.ts'
 import { tail } from './commands/tail.ts'
 import { helpOf, menuOf } from './help.ts'
@@ -18,6 +19,10 @@ export const COMMANDS: readonly Command[] = [
   tail,
   simulate,
   explain,
+  privacyRequest,
+  privacyShow,
+  privacyList,
+  privacyEvents,
 ]
 
 const DEFAULT_URL = 'http://127.0.0.1:8081'

@@ -2,13 +2,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Clock, FenceFeed } from '@fencepost/model'
 
-export const ROLES = ['viewer', 'editor', 'owner'] as const
+/** `privacy` stands apart: it alone sees and runs what people ask about their data, and nothing else. */
+export const ROLES = ['viewer', 'editor', 'owner', 'privacy'] as const
 export type Role = (typeof ROLES)[number]
 
 export interface Principal {
   /** What the audit log calls them: never the token. */
   readonly name: string
-  readonly role: Role
+  /** `any`: there are no tokens, and whoever reaches the port may do everything. */
+  readonly role: Role | 'any'
   /** Null = every tenant. */
   readonly tenant: string | null
 }
@@ -52,7 +54,7 @@ export function createAccess(feed: FenceFeed, ownerToken: string | undefined, cl
 
   return {
     async find(authorization) {
-      if (owner === null) return { name: 'local', role: 'owner', tenant: null }
+      if (owner === null) return { name: 'local', role: 'any', tenant: null }
       const given = /^bearer +(\S+) *$/i.exec(authorization)?.[1]
       if (given === undefined) return null
       const hash = hashOf(given)
@@ -68,7 +70,17 @@ export const MAX_TOKENS = 10_000
 
 /** May they do what takes `role`, with `tenant` (null: with what is every tenant's)? */
 export function allows(principal: Principal, role: Role, tenant: string | null): boolean {
-  if (ROLES.indexOf(principal.role) < ROLES.indexOf(role)) return false
+  return hasRole(principal, role) && mayTouch(principal, tenant)
+}
+
+export function hasRole(principal: Principal, role: Role): boolean {
+  if (principal.role === 'any' || principal.role === role) return true
+  if (principal.role === 'privacy' || role === 'privacy') return false
+  return ROLES.indexOf(principal.role) >= ROLES.indexOf(role)
+}
+
+/** Is a tenant's what they have to do with? */
+export function mayTouch(principal: Principal, tenant: string | null): boolean {
   return principal.tenant === null || principal.tenant === tenant
 }
 

@@ -7,6 +7,7 @@ import { fenceRoutes } from './fences.ts'
 import { importRoute } from './import.ts'
 import { docsPageOf, openApiOf } from './openapi.ts'
 import { otherRoutes } from './others.ts'
+import { type PrivacyKit, privacyRoutes } from './privacy.ts'
 import { type Route, serveRoutes } from './routes.ts'
 import { createWriter } from './writer.ts'
 
@@ -22,6 +23,8 @@ export interface ControlParts {
     readonly moment: (tenant: string) => ExplainMoment | Promise<ExplainMoment>
     readonly limits: ExplainLimits
   } | null
+  /** What people ask about their data; null where no records of devices can be reached. */
+  readonly privacy: PrivacyKit | null
   readonly clock?: Clock
 }
 
@@ -33,7 +36,17 @@ export function controlRoutes(parts: ControlParts): Route[] {
     ...fenceRoutes({ feed, writer, writable }),
     importRoute({ feed, writer, writable }),
     ...otherRoutes({ feed, writer, clock }),
-    ...(explain === null ? [] : [explainRoute(explain.moment, explain.limits, clock)]),
+    ...(parts.privacy === null ? [] : privacyRoutes({ feed, writer, kit: parts.privacy, clock })),
+    ...(explain === null
+      ? []
+      : [
+          explainRoute({
+            ...explain,
+            clock,
+            kit: parts.privacy,
+            note: (principal, what, tenant) => writer.write(principal, { what, tenant }, () => []),
+          }),
+        ]),
   ]
   const document: Route = {
     method: 'get',

@@ -31,6 +31,34 @@ export const controlSettings = {
     unit: 'ms',
     help: 'a command that Redis has not answered by then has failed',
   }),
+  rootKey: setting.secret({
+    env: 'FENCEPOST_ROOT_KEY',
+    optional: true,
+    help: 'the nodes’ root key: needed for requests about privacy, which ask for a device by its id',
+  }),
+  pseudonymKey: setting.secret({
+    env: 'FENCEPOST_PSEUDONYM_KEY',
+    optional: true,
+    help: 'the nodes’ key of pseudonyms: needed with FENCEPOST_ROOT_KEY',
+  }),
+  oldPseudonymKeys: setting.secret({
+    env: 'FENCEPOST_PSEUDONYM_KEYS_OLD',
+    optional: true,
+    help: 'keys of pseudonyms that were in use before, comma separated: events of their time are found by them, until none is kept any more',
+  }),
+  requestRetentionS: setting.int({
+    env: 'FENCEPOST_REQUEST_RETENTION_S',
+    default: 2 * 365 * 86_400,
+    min: 86_400,
+    max: 100 * 365 * 86_400,
+    unit: 's',
+    help: 'requests about privacy and the proof of what was done are kept for so long; the same as on the nodes',
+  }),
+  recipients: setting.string({
+    env: 'FENCEPOST_RECIPIENTS',
+    optional: true,
+    help: 'JSON file of who is given personal data: [{id, name, address, categories, purpose, since}]; the API adds to it',
+  }),
   dataDir: setting.string({
     env: 'FENCEPOST_DATA_DIR',
     default: '.fencepost/control',

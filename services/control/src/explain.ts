@@ -1,6 +1,8 @@
 // Why did it not fire? For one ping, every fence that was looked at, by what rule it was in or out, and every campaign of those that hold it.
 import { explainCampaign, type RunningCampaign } from '@fencepost/match/eligibility'
-import type { FenceFacts, FenceIndex } from '@fencepost/model'
+import { type FenceFacts, type FenceIndex, isSensitive, type MatchStep } from '@fencepost/model'
+import { hasRole, type Principal } from './access.ts'
+import type { PrivacyKit } from './privacy.ts'
 import { Problem } from './problem.ts'
 import { objectOf, TENANT } from './read.ts'
 import type { Route } from './routes.ts'
@@ -17,17 +19,44 @@ export interface ExplainLimits {
   readonly maxPingFutureMs: number
 }
 
-export function explainRoute(
-  moment: (tenant: string) => ExplainMoment | Promise<ExplainMoment>,
-  limits: ExplainLimits,
-  clock: () => number,
-): Route {
+/** What the record of one device adds: what its person has chosen, and what campaigns have used up with it. */
+interface Person {
+  readonly consent: unknown
+  readonly caps: readonly { readonly campaign: string; readonly times: readonly number[] }[]
+}
+
+export function explainRoute({
+  moment,
+  limits,
+  clock,
+  kit,
+  note,
+}: {
+  readonly moment: (tenant: string) => ExplainMoment | Promise<ExplainMoment>
+  readonly limits: ExplainLimits
+  readonly clock: () => number
+  /** Null: there are no records to look into. */
+  readonly kit: PrivacyKit | null
+  /** Writes into the audit log that somebody has looked at personal data. */
+  readonly note: (principal: Principal, what: string, tenant: string) => Promise<unknown>
+}): Route {
+  /** Personal data: only for the role that may see them, and told to the audit log first. */
+  async function personOf(principal: Principal, tenant: string, device: unknown): Promise<Person | null> {
+    if (device === undefined) return null
+    if (typeof device !== 'string' || device === '')
+      throw new Problem('invalid', 'device must be an id of 1..128 bytes')
+    if (kit === null) throw new Problem('invalid', 'no records of devices can be reached here')
+    if (!hasRole(principal, 'privacy')) throw new Problem('forbidden', 'to look at a device takes the role privacy')
+    await note(principal, 'explain for a device', tenant)
+    return (await kit.holdings.record(kit.subjectOf(tenant, device))) as unknown as Person
+  }
+
   return {
     method: 'post',
     path: '/v1/explain',
     role: 'known',
     summary:
-      'For {tenant, lat, lon, at?, accuracy?, consent?, minor?}: what was looked at, and by what rule each was in or out',
+      'For {tenant, lat, lon, at?, accuracy?, consent?, minor?, device?}: what was looked at, and by what rule each was in or out; with a device (role privacy) also its stored consent and used caps',
     body: { type: 'application/json', maxBytes: 64 * 1024 },
     answers: [200],
     problems: ['bad_body', 'invalid', 'forbidden'],
@@ -44,23 +73,24 @@ export function explainRoute(
       const accuracy = raw['accuracy'] ?? null
       if (accuracy !== null && !(typeof accuracy === 'number' && accuracy >= 0))
         throw new Problem('invalid', 'accuracy must be metres, 0 or more')
+      const person = await personOf(principal, tenant, raw['device'])
       const { index, feed, campaignsOf } = await moment(tenant)
       const steps = index.explain(tenant, lon, lat)
       const time = at as number
+      const silenced = steps.some(({ fence, inside }) => inside && isSensitive(fence) && !isExpired(fence, time))
       return {
         status: 200,
         json: {
           feed,
-          door: doorOf(time, now, limits, raw['consent'], raw['minor']),
-          fences: steps.map(({ fence, inside, rule, edgeM, seenBy }) => ({
-            fence: { id: fence.id, version: fence.version, tenant: fence.tenant },
-            inside,
-            rule,
-            edge_m: edgeM,
-            seen_by: seenBy,
-            accuracy: accuracyOf(fence, accuracy as number | null),
-            expired: fence.expiresAt !== undefined && time >= fence.expiresAt,
-            campaigns: inside ? campaignsOf(tenant, fence).map((campaign) => campaignOf(campaign, time)) : [],
+          door: doorOf(time, now, limits, { consent: raw['consent'], minor: raw['minor'], silenced }),
+          ...(person === null ? {} : { consent: person.consent }),
+          fences: steps.map((step) => ({
+            ...placeOf(step, tenant, time),
+            accuracy: accuracyOf(step.fence, accuracy as number | null),
+            campaigns:
+              step.inside && !isSensitive(step.fence)
+                ? campaignsOf(tenant, step.fence).map((campaign) => campaignOf(campaign, time, person))
+                : [],
           })),
         },
       }
@@ -69,12 +99,47 @@ export function explainRoute(
 }
 
 /** What the ping's own time and flags say of it. */
-function doorOf(at: number, now: number, limits: ExplainLimits, consent: unknown, minor: unknown): unknown {
+function doorOf(
+  at: number,
+  now: number,
+  limits: ExplainLimits,
+  { consent, minor, silenced }: { readonly consent: unknown; readonly minor: unknown; readonly silenced: boolean },
+): unknown {
+  const location =
+    typeof consent === 'object' && consent !== null ? (consent as { location?: unknown }).location : consent
   const stale = now - at > limits.maxPingAgeMs
   const future = at - now > limits.maxPingFutureMs
   const reason =
-    minor === true ? 'minor' : consent === false ? 'no_consent' : stale ? 'stale' : future ? 'future' : null
+    minor === true
+      ? 'minor'
+      : location === false
+        ? 'no_consent'
+        : stale
+          ? 'stale'
+          : future
+            ? 'future'
+            : silenced
+              ? 'sensitive_place'
+              : null
   return { taken: reason === null, reason }
+}
+
+function isExpired({ expiresAt }: FenceFacts, at: number): boolean {
+  return expiresAt !== undefined && at >= expiresAt
+}
+
+/** Of another tenant's sensitive place not even its name is told. */
+function placeOf({ fence, inside, rule, edgeM, seenBy }: MatchStep, tenant: string, at: number): object {
+  const isOthers = fence.tenant !== null && fence.tenant !== tenant
+  return {
+    fence: isOthers ? null : { id: fence.id, version: fence.version, tenant: fence.tenant },
+    ...(isSensitive(fence) ? { sensitive: true } : {}),
+    inside,
+    rule,
+    edge_m: isOthers ? null : edgeM,
+    seen_by: seenBy,
+    expired: isExpired(fence, at),
+  }
 }
 
 function accuracyOf({ border }: FenceFacts, accuracyM: number | null): unknown {
@@ -83,7 +148,7 @@ function accuracyOf({ border }: FenceFacts, accuracyM: number | null): unknown {
   return { rule: accuracyM !== null && accuracyM <= limit ? 'accurate' : 'not_accurate_enough', limit_m: limit }
 }
 
-function campaignOf({ id, campaign }: RunningCampaign, at: number): unknown {
+function campaignOf({ id, campaign }: RunningCampaign, at: number, person: Person | null): unknown {
   if (campaign === null)
     return { id, open: true, rule: 'not_kept_here', message: 'open: no campaign of this id is kept here' }
   const { open, rule, message, local, slot, changesAt } = explainCampaign(campaign, at)
@@ -98,7 +163,7 @@ function campaignOf({ id, campaign }: RunningCampaign, at: number): unknown {
     changes_at: changesAt,
     triggers: { enter: triggers.enter, dwell_s: triggers.dwellS, exit: triggers.exit },
     // How much of it a device has used is in its record.
-    cap: cap === null ? null : { max: cap.max, window_s: cap.windowS },
+    cap: cap === null ? null : { max: cap.max, window_s: cap.windowS, ...usedOf(id, cap.windowS, at, person) },
   }
 }
 
@@ -106,4 +171,11 @@ function within(name: string, value: unknown, limit: number): number {
   if (typeof value !== 'number' || !(Math.abs(value) <= limit))
     throw new Problem('invalid', `${name} must be degrees within -${limit}..${limit}`)
   return value
+}
+
+/** Times by the phone's clock, which may differ from the one of `at`. */
+function usedOf(campaign: string, windowS: number, at: number, person: Person | null): { readonly used?: number } {
+  if (person === null) return {}
+  const times = (person.caps ?? []).find((one) => one.campaign === campaign)?.times ?? []
+  return { used: times.filter((time) => time > at - windowS * 1000 && time <= at).length }
 }

@@ -1,5 +1,6 @@
 export { addControlRoutes, type ControlParts, controlRoutes } from './app.ts'
 export type { ExplainLimits, ExplainMoment } from './explain.ts'
 export { openApiOf } from './openapi.ts'
+export type { PrivacyKit } from './privacy.ts'
 export { PROBLEMS, type ProblemCode } from './problem.ts'
 export type { Route } from './routes.ts'

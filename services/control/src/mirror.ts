@@ -1,14 +1,15 @@
 // A durable copy of the feed beside control: what brings the customers' fences back when the store they are shared in was lost or set back.
-import { randomBytes } from 'node:crypto'
 import { readFile, rename, writeFile } from 'node:fs/promises'
-import { type Doc, type FeedHead, type FenceFeed, type Logger, StoreError, stepAfter } from '@fencepost/model'
+import { type FeedHead, type FenceFeed, isNextStep, type Logger, StoreError } from '@fencepost/model'
+import { createFilling } from './filling.ts'
+import { lacksCopy, readLineage } from './lineage.ts'
 
 export interface Mirror {
   /** Resolves when the copy is of the shared feed, or after some seconds without. */
   start(): Promise<void>
   /**
-   * The shared feed, for whoever writes: a step is refused as unavailable while the feed is in an epoch that the copy has not seen, because an
-   * empty store must be filled before anything new is written to it.
+   * The shared feed, for whoever writes: a step is refused as unavailable while the feed is in an epoch that the copy has not seen, or behind
+   * the copy, because what was lost must be filled in before anything new is written.
    */
   readonly guarded: FenceFeed
   stop(): Promise<void>
@@ -27,22 +28,27 @@ export interface MirrorParts {
 }
 
 const LOOK_MS = 500
-/** A store that is empty, beside a copy that is empty too, may be filled by another control node yet. */
-const OTHERS_MS = 1500
+/**
+ * A store that is empty, beside a copy that is empty too, may be filled by another control node yet; and nodes that had more say so by then.
+ */
+const OTHERS_MS = 2500
 const START_MS = 8000
 const STEPS = 200
-/** Documents of one piece of a stage. */
-const PAGE = 500
 
-/** Copies step by step. An empty store, or one that has gone back, is filled anew from the copy, in one step. */
+/**
+ * Copies step by step. An empty store, or one that has gone back, is filled anew from the copy, in one step. Of several that do so at once one
+ * gets through, whatever its copy: those that had more bring that in afterwards.
+ */
 export function createMirror({ shared, local, placePath, logger, clock }: MirrorParts): Mirror {
   let place: FeedHead | null = null
   let problem: string | null = null
+  let again = false
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | null = null
   let emptyEpoch = ''
   let emptySince = 0
   let unwatch: () => void = () => {}
+  const filling = createFilling({ shared, local, clock })
 
   async function follow(): Promise<void> {
     place ??= await readPlace()
@@ -51,12 +57,15 @@ export function createMirror({ shared, local, placePath, logger, clock }: Mirror
       if (place.seq < head.seq || place.hash !== head.hash) await copySteps(place, head)
       return
     }
-    // Another epoch: somebody else has filled it already, or it is empty and ours to fill.
-    const mine = await local.head()
-    if (head.seq === 0 && mine.seq > 0) await seed(head)
-    else if (head.seq === 0 && isFresh(head.epoch)) return
-    else if (place !== null && place.epoch === head.epoch) await setBack(head)
-    else await copyAll()
+    const isFilled = (await local.head()).seq > 0
+    if (isFilled && place !== null && place.epoch === head.epoch) return setBack(place, head)
+    if (head.seq > 0) return join(head, isFilled)
+    if (isFilled) return seed(head)
+    // Nothing here and nothing there: the beginning, or somebody else has what is missing.
+    if (isFresh(head.epoch)) return
+    const had = (await shared.reports()).find(({ epoch, seq }) => epoch !== head.epoch && seq > 0)
+    if (had !== undefined) throw new Error('the shared feed was emptied, and the copy here is empty too')
+    await keep(head)
   }
 
   /** Has this epoch been empty for too short a time to take it as what is? */
@@ -69,73 +78,46 @@ export function createMirror({ shared, local, placePath, logger, clock }: Mirror
   }
 
   async function copySteps(from: FeedHead, head: FeedHead): Promise<void> {
-    const steps = await shared.steps(from.seq, STEPS)
-    const [first] = steps ?? []
-    if (first === undefined || first.prev !== from.hash) return copyAll()
-    for (const step of steps ?? []) {
-      if ('stage' in step.action) return copyAll()
-      await append(local, step.action, step.audit)
-      await keep({ epoch: head.epoch, seq: step.seq, hash: step.hash })
+    const steps = (await shared.steps(from.seq, STEPS)) ?? []
+    if (steps.length === 0) return copyAll()
+    let at = from
+    for (const step of steps) {
+      if (!isNextStep(step, at) || 'stage' in step.action) return copyAll()
+      await filling.append(step.action, step.audit)
+      at = { epoch: head.epoch, seq: step.seq, hash: step.hash }
+      await keep(at)
     }
   }
 
-  /** The copy becomes what is shared. */
   async function copyAll(): Promise<void> {
-    const stage = randomBytes(6).toString('base64url')
-    const seen = new Set<string>()
-    const head = await shared.snapshot(async (docs) => {
-      for (const { kind, tenant, id } of docs) seen.add(JSON.stringify([kind, tenant, id]))
-      await local.stage(stage, docs.map(nameAndBody))
-    })
-    const gone: Doc[] = []
-    await local.snapshot((docs) => {
-      gone.push(...docs.filter(({ kind, tenant, id }) => !seen.has(JSON.stringify([kind, tenant, id]))))
-    })
-    await local.stage(
-      stage,
-      gone.map(({ kind, tenant, id }) => ({ kind, tenant, id, body: null })),
-    )
-    await append(local, { stage }, audit('copied from the shared feed'))
-    await keep(head)
+    await keep(await filling.copyAll())
   }
 
-  /** What is shared becomes the copy, in one step of a new epoch. Of several that do it at once one gets through. */
-  async function seed(empty: FeedHead): Promise<void> {
-    const stage = randomBytes(6).toString('base64url')
-    let docs = 0
-    await local.snapshot(async (page) => {
-      docs += page.length
-      for (let at = 0; at < page.length; at += PAGE)
-        await shared.stage(stage, page.slice(at, at + PAGE).map(nameAndBody))
-    })
-    const step = stepAfter(empty, { stage }, audit('filled anew from the copy of control'))
-    const lost = await shared.append(empty, step)
-    if (lost !== null) {
-      await shared.unstage(stage)
-      return // somebody was faster: the next look copies what they have made
+  /** Another epoch, in which there is something already: what the copy has and it lacks is brought in, then all of it is copied. */
+  async function join(head: FeedHead, isFilled: boolean): Promise<void> {
+    const lineage = isFilled ? await readLineage(shared, head) : null
+    if (lineage !== null && lacksCopy(lineage, place, clock())) {
+      if (!(await filling.bringForward(head, lineage, place))) return look()
+      logger.warn({ epoch: head.epoch }, 'the shared feed has got what only the copy had')
     }
-    await keep({ epoch: empty.epoch, seq: step.seq, hash: step.hash })
-    logger.warn({ epoch: empty.epoch, documents: docs }, 'the shared feed was empty and is filled anew')
+    await copyAll()
+  }
+
+  /** What is shared becomes the copy, in the first step of an epoch. */
+  async function seed(empty: FeedHead): Promise<void> {
+    const seeded = await filling.seed(empty, place)
+    if (seeded === null) return look() // somebody was faster
+    await keep(seeded.head)
+    logger.warn({ epoch: empty.epoch, documents: seeded.docs }, 'the shared feed was empty and is filled anew')
   }
 
   /** It has less than it had: an older dump was restored. A new epoch, with all that the copy has. */
-  async function setBack(head: FeedHead): Promise<void> {
-    logger.warn({ epoch: head.epoch, seq: head.seq, had: place?.seq }, 'the shared feed has gone back')
+  async function setBack(had: FeedHead, head: FeedHead): Promise<void> {
+    logger.warn({ epoch: head.epoch, seq: head.seq, had: had.seq }, 'the shared feed has gone back')
     await shared.clear(head)
-    await seed(await shared.head())
-  }
-
-  async function append(
-    feed: FenceFeed,
-    ...[action, entry]: [Parameters<typeof stepAfter>[1], Parameters<typeof stepAfter>[2]]
-  ) {
-    const head = await feed.head()
-    const lost = await feed.append(head, stepAfter(head, action, entry))
-    if (lost !== null) throw new Error('somebody else writes to the copy')
-  }
-
-  function audit(what: string) {
-    return { at: clock(), who: 'control', what, tenant: '' }
+    const next = await shared.head()
+    if (next.seq === 0) await seed(next)
+    else look() // somebody was faster
   }
 
   async function keep(head: FeedHead): Promise<void> {
@@ -152,22 +134,34 @@ export function createMirror({ shared, local, placePath, logger, clock }: Mirror
     }
   }
 
+  /** Called while it looks, it looks once more afterwards. */
   function look(): void {
-    running ??= follow()
-      .then(
-        () => {
-          if (problem !== null) logger.info({}, 'the shared feed is copied again')
-          problem = null
-        },
-        (error: unknown) => {
-          const text = error instanceof Error ? error.message : String(error)
-          if (problem === null) logger.error({ error: text }, 'the shared feed cannot be copied')
-          problem = text
-        },
-      )
-      .finally(() => {
-        running = null
-      })
+    again = true
+    running ??= lookAll().finally(() => {
+      running = null
+    })
+  }
+
+  async function lookAll(): Promise<void> {
+    while (again) {
+      again = false
+      try {
+        await follow()
+        if (problem !== null) logger.info({}, 'the shared feed is copied again')
+        problem = null
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error)
+        if (problem === null) logger.error({ error: text }, 'the shared feed cannot be copied')
+        problem = text
+        return
+      }
+    }
+  }
+
+  /** Is what the shared feed had come to all that the copy knows of? */
+  function isCopied({ epoch, seq, hash }: FeedHead): boolean {
+    if (place === null || place.epoch !== epoch) return false
+    return seq > place.seq || (seq === place.seq && hash === place.hash)
   }
 
   return {
@@ -176,9 +170,9 @@ export function createMirror({ shared, local, placePath, logger, clock }: Mirror
         const own = target[name] as (...of: unknown[]) => unknown
         if (name !== 'append') return own.bind(target)
         return (expected: FeedHead, step: unknown) => {
-          if (expected.epoch === place?.epoch) return own.call(target, expected, step)
+          if (isCopied(expected)) return own.call(target, expected, step)
           look()
-          return Promise.reject(new StoreError('unavailable', 'the feed is in an epoch that is not copied yet'))
+          return Promise.reject(new StoreError('unavailable', 'the feed is not what was copied of it'))
         }
       },
     }),
@@ -202,8 +196,4 @@ export function createMirror({ shared, local, placePath, logger, clock }: Mirror
     },
     state: () => ({ epoch: place?.epoch ?? '', seq: place?.seq ?? 0, problem }),
   }
-}
-
-function nameAndBody({ kind, tenant, id, body }: Doc): Pick<Doc, 'kind' | 'tenant' | 'id' | 'body'> {
-  return { kind, tenant, id, body }
 }

@@ -7,6 +7,7 @@ import { createHttpServer } from '@fencepost/server'
 import { addControlRoutes } from './app.ts'
 import type { ControlConfig } from './config.ts'
 import { createMirror } from './mirror.ts'
+import { createPrivacyOfCluster } from './privacy-of-cluster.ts'
 import { createTenantMoments } from './tenant-index.ts'
 
 export interface ControlNode {
@@ -36,6 +37,7 @@ export function createControlNode(config: ControlConfig, logger: Logger): Contro
   const encryptionKey = storeKey === undefined ? undefined : parseStoreKey('FENCEPOST_STORE_KEY', storeKey)
   const local = createLmdbFeed({ dir: folder.at('feed'), encryptionKey }, { logger })
   const mirror = createMirror({ shared, local, placePath: folder.at('feed.place'), logger, clock: Date.now })
+  const privacy = createPrivacyOfCluster(config, { feed: shared, logger })
   const server = createHttpServer({ name: 'admin', host, port, logger })
   addControlRoutes(server, {
     feed: mirror.guarded,
@@ -43,6 +45,7 @@ export function createControlNode(config: ControlConfig, logger: Logger): Contro
     adminToken,
     fencesWritable: true,
     explain: { moment: createTenantMoments(shared), limits: LIMITS },
+    privacy: privacy?.kit ?? null,
   })
   const answer = (exchange: Parameters<Parameters<typeof server.route>[2]>[0], status: number, body: unknown): void =>
     exchange.answer(status, 'application/json', `${JSON.stringify(body)}\n`)
@@ -56,6 +59,7 @@ export function createControlNode(config: ControlConfig, logger: Logger): Contro
   const lifecycle = createLifecycle(logger)
   lifecycle.add({ name: 'copy', start: () => local.start(), stop: (deadlineMs) => local.stop(deadlineMs) })
   lifecycle.add({ name: 'feed', start: () => shared.start(), stop: (deadlineMs) => shared.stop(deadlineMs) })
+  for (const part of privacy?.parts ?? []) lifecycle.add(part)
   lifecycle.add({ name: 'mirror', start: () => mirror.start(), stop: () => mirror.stop() })
   lifecycle.add({
     name: 'admin port',

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { campaignJson, readCampaign } from '@fencepost/match/eligibility'
 import type { Clock, Doc, DocKind, DocName, FenceFeed, NodeReport } from '@fencepost/model'
+import { DEFAULT_RULES } from '@fencepost/policy'
 import { hashOf, ROLES, type Role, type TokenBody } from './access.ts'
 import { createDocuments, type Documents } from './documents.ts'
 import { Problem } from './problem.ts'
@@ -18,6 +19,9 @@ export interface OtherRoutesParts {
 const SMALL = 64 * 1024
 const MAX_LABEL = 200
 const MAX_PAGE = 1000
+/** Nobody under 13 is processed, whatever a tenant sets. */
+const MIN_AGE_LIMIT = DEFAULT_RULES.ageLimit
+const MAX_AGE_LIMIT = 21
 /** Longest that a caller may wait for all nodes. */
 const MAX_WAIT_MS = 30_000
 const LOOK_MS = 20
@@ -39,19 +43,23 @@ function tenantRoutes({ feed, writer, clock }: OtherRoutesParts): Route[] {
       method: 'put',
       path: '/v1/tenants/:tenant',
       role: 'owner',
-      summary: 'Names a tenant; tenants that have no name work all the same',
+      summary:
+        'Names a tenant and sets its rules: {name?, consent_explicit?, age_limit?}; tenants that have none work all the same',
       body: { type: 'application/json', maxBytes: SMALL },
       answers: [200, 201],
       problems: ['bad_body', 'invalid', 'forbidden', 'unavailable'],
       async handle({ params, body, principal }) {
         const tenant = tenantOf(params)
-        const label = labelOf(objectOrNothing(body)['name'], 'name')
+        const raw = objectOrNothing(body)
+        const label = labelOf(raw['name'], 'name')
+        const rules = tenantRulesOf(raw)
         let created = false
         const seq = await writer.write(principal, { what: 'put tenant', tenant }, async () => {
           const before = await feed.get(name(tenant))
           created = before === null
-          const since = before === null ? clock() : (JSON.parse(before.body) as { created: number }).created
-          return [{ ...name(tenant), body: JSON.stringify({ name: label, created: since }) }]
+          const kept = (before === null ? {} : JSON.parse(before.body)) as Record<string, unknown>
+          const made = { ...kept, name: label, created: kept['created'] ?? clock(), ...rules }
+          return [{ ...name(tenant), body: JSON.stringify(made) }]
         })
         return { status: created ? 201 : 200, json: { seq } }
       },
@@ -71,6 +79,16 @@ function tenantRoutes({ feed, writer, clock }: OtherRoutesParts): Route[] {
       },
     },
   ]
+}
+
+/** What the tenant has set for its people; what is absent is as by default. */
+function tenantRulesOf(raw: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const explicit = raw['consent_explicit'] ?? DEFAULT_RULES.consentExplicit
+  if (typeof explicit !== 'boolean') throw new Problem('invalid', 'consent_explicit must be true or false')
+  const ageLimit = raw['age_limit'] ?? DEFAULT_RULES.ageLimit
+  if (!Number.isInteger(ageLimit) || (ageLimit as number) < MIN_AGE_LIMIT || (ageLimit as number) > MAX_AGE_LIMIT)
+    throw new Problem('invalid', `age_limit must be ${MIN_AGE_LIMIT}..${MAX_AGE_LIMIT} years`)
+  return { consent_explicit: explicit, age_limit: ageLimit }
 }
 
 function campaignRoutes({ feed, writer }: OtherRoutesParts): Route[] {

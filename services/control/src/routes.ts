@@ -1,7 +1,7 @@
 // The table of routes is the API: what is in it is served, guarded, bounded and described in the OpenAPI document.
 import type { Logger } from '@fencepost/model'
 import type { Exchange, HttpServer, Method } from '@fencepost/server'
-import { type Access, allows, type Principal, type Role } from './access.ts'
+import { type Access, allows, hasRole, type Principal, type Role } from './access.ts'
 import { answerProblem, Problem, type ProblemCode } from './problem.ts'
 import { problemOf } from './writer.ts'
 
@@ -27,6 +27,8 @@ export interface Route {
   readonly path: string
   /** Least role for the tenant of the path (`:tenant`), or for all tenants where it names none; `anybody` needs no token, `known` any. */
   readonly role: Role | 'anybody' | 'known'
+  /** The handler itself looks which tenant it is: the path does not say. */
+  readonly tenantIn?: 'body'
   readonly summary: string
   readonly query?: Readonly<Record<string, string>>
   /** Media type of the body, and most bytes of it; absent = it takes none. */
@@ -86,18 +88,21 @@ function serve(exchange: Exchange, route: Route, access: Access, logger: Logger)
 }
 
 const NOTHING = new Uint8Array(0)
+const PRIVACY_ONLY = 'this takes a token with the role privacy, which POST /v1/tokens makes'
 const NOBODY: Principal = { name: 'nobody', role: 'viewer', tenant: '' }
 
 async function admit(
   authorization: string,
   tenant: string | null,
-  { role }: Route,
+  { role, tenantIn }: Route,
   access: Access,
 ): Promise<Principal> {
   if (role === 'anybody') return NOBODY
   const principal = await access.find(authorization)
   if (principal === null) throw new Problem('unauthorized')
-  if (role !== 'known' && !allows(principal, role, tenant)) throw new Problem('forbidden')
+  if (role === 'known') return principal
+  const isAllowed = tenantIn === 'body' ? hasRole(principal, role) : allows(principal, role, tenant)
+  if (!isAllowed) throw new Problem('forbidden', role === 'privacy' ? PRIVACY_ONLY : undefined)
   return principal
 }
 

@@ -33,10 +33,17 @@ export function createTenantMoments(feed: FenceFeed): (tenant: string) => Promis
   }
 }
 
+/** Calls `take` with each document that it can use. */
 async function each(feed: FenceFeed, kind: DocKind, tenant: string, take: (doc: Doc) => void): Promise<void> {
   for (let after = ''; ; ) {
     const docs = await feed.list(kind, tenant, after, PAGE)
-    for (const doc of docs) take(doc)
+    for (const doc of docs) {
+      try {
+        take(doc)
+      } catch {
+        // Written past control: nodes leave out what cannot be used, too.
+      }
+    }
     if (docs.length < PAGE) return
     after = (docs.at(-1) as Doc).id
   }

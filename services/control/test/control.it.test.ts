@@ -238,12 +238,22 @@ describe('campaigns, keys, tokens', () => {
 })
 
 describe('whoever may not', () => {
+  /** They say nothing of a tenant. */
+  const OF_NO_TENANT = new Set(['/v1/feed/status', '/v1/privacy/inventory', '/v1/privacy/retention'])
   /** Bodies that each route would take. */
   const BODIES: Readonly<Record<string, unknown>> = {
     '/v1/tenants/:tenant/fences/:id': circle('x', 1, 1),
     '/v1/tenants/:tenant/campaigns/:id': {},
     '/v1/explain': { tenant: 'acme', lat: 1, lon: 1 },
     '/v1/tokens': { role: 'viewer' },
+    '/v1/privacy/requests': { type: 'erase', tenant: 'acme', subject: { device: 'phone' } },
+    '/v1/tenants/:tenant/recipients/:id': {
+      name: 'n',
+      address: 'a',
+      categories: ['movement'],
+      purpose: 'p',
+      since: '2026-01-01',
+    },
   }
 
   it('is refused on every route: no token, a wrong one, an expired one, one of another tenant, too small a role', async () => {
@@ -256,6 +266,8 @@ describe('whoever may not', () => {
     const expired = await token({ role: 'owner', expires: now + 1000 })
     const viewer = await token({ role: 'viewer', tenant: 'acme' })
     const editor = await token({ role: 'editor', tenant: 'acme' })
+    const boss = await token({ role: 'owner', tenant: 'acme' })
+    const officer = await token({ role: 'privacy', tenant: 'zeta' })
     now += 1000
     const before = await feed.head()
     const routes = controlRoutes({
@@ -264,6 +276,7 @@ describe('whoever may not', () => {
       adminToken: '',
       fencesWritable: true,
       explain: { moment: () => null as never, limits: { maxPingAgeMs: 1, maxPingFutureMs: 1 } },
+      privacy: {} as never,
     })
     for (const { method, path, role } of routes) {
       const address = path.replace(':tenant', 'acme').replace(':id', 'x')
@@ -279,8 +292,20 @@ describe('whoever may not', () => {
         continue
       }
       expect(said).toEqual({ ...said, statuses: [401, 401, 401] })
-      // The feed's status says nothing of a tenant.
-      if (path !== '/v1/feed/status') expect([path, await statusOf(other)]).toEqual([path, 403])
+      if (!OF_NO_TENANT.has(path)) expect([path, await statusOf(other)]).toEqual([path, 403])
+      if (role === 'privacy') {
+        // It stands apart: an owner has it no more than others, and one tenant's officer sees nothing of another's.
+        for (const one of [viewer, editor, boss]) expect([path, await statusOf(one)]).toEqual([path, 403])
+        const answer = await ask(method.toUpperCase(), address, { token: officer, body })
+        expect([path, answer.status === 200 ? answer.json : answer.status]).toEqual([
+          path,
+          path === '/v1/privacy/requests' && method === 'get'
+            ? { items: [] }
+            : path.endsWith('/:id') && !path.includes(':tenant')
+              ? 404
+              : 403,
+        ])
+      } else if (!OF_NO_TENANT.has(path)) expect([path, await statusOf(officer)]).toEqual([path, 403])
       if (role === 'editor' || role === 'owner') expect([path, await statusOf(viewer)]).toEqual([path, 403])
       if (role === 'owner') expect([path, await statusOf(editor)]).toEqual([path, 403])
     }
@@ -321,6 +346,7 @@ describe('the document', () => {
       adminToken: '',
       fencesWritable: true,
       explain: { moment: () => null as never, limits: { maxPingAgeMs: 1, maxPingFutureMs: 1 } },
+      privacy: {} as never,
     })
     expect(openApiOf(routes)).toEqual(file)
     const page = await ask('GET', '/docs', { token: null })

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import type { FenceChange, PackedFences } from '@fencepost/match'
 import type { CampaignBook } from '@fencepost/match/eligibility'
 import type { Clock, EventSink, FenceFeed, FenceIndex, Logger } from '@fencepost/model'
+import type { RecipientEntry } from '@fencepost/policy'
 import { createLifecycle, createMetrics, type Metrics } from '@fencepost/runtime'
 import { createHttpServer, type HttpServer } from '@fencepost/server'
 import { addAdminRoutes, createGuard, type Guard, isLoopback, type Readiness } from './admin.ts'
@@ -15,7 +16,10 @@ import { createFencesInForce } from './fences-in-force.ts'
 import { addKafkaMetrics } from './kafka-sink.ts'
 import { parseSdkKeys } from './keys.ts'
 import { addNodeMetrics } from './node-metrics.ts'
-import type { PresenceSource } from './presence/source.ts'
+import { createMoments, type PresenceSource } from './presence/source.ts'
+import { addPrivacyMetrics, composePrivacy, type Privacy } from './privacy/half.ts'
+import type { HeldEvents } from './privacy/hands.ts'
+import { retentionOf } from './privacy/retention.ts'
 import { createServingHalf } from './serving-half.ts'
 
 export interface NodeParts {
@@ -23,12 +27,18 @@ export interface NodeParts {
   readonly logger: Logger
   /** A sink of the main thread, or settings from which every thread that serves makes its own. */
   readonly sink: EventSink | { readonly kafka: NodeConfig & KafkaConfig }
-  /** Where it is kept which fences a device is in; absent = presence is off. */
+  /** Where it is kept which fences a device is in and what its person has chosen; absent = nothing is kept. */
   readonly presence?: PresenceSource
+  /** Who is given personal data, as the settings say; absent = nobody. */
+  readonly recipients?: readonly RecipientEntry[]
+  /** Where events are kept in this process, to be shown and erased; absent = they go elsewhere. */
+  readonly events?: HeldEvents
   /** Adds the metrics of a sink of the main thread. Threads that publish through it refuse by themselves what it has no room for. */
   readonly addSinkMetrics?: (metrics: Metrics, refusedByThreads: () => number) => void
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
+  /** Those in use before. */
+  readonly oldPseudonymKeys?: readonly Uint8Array[]
   /** Where the fences come from; called at start and at every reload. Must not work for long on a thread that serves. */
   readonly loadFences: () => Promise<PackedFences>
   /** What is followed for campaigns and keys, and, where `withFences`, for the fences too, in place of `loadFences`. */
@@ -36,7 +46,7 @@ export interface NodeParts {
   /** Single fences are going to be changed: what makes changes starts with the node, and the first does not wait for it (80 ms). */
   readonly changesFences?: boolean
   /** Routes that a service adds to the admin port. */
-  readonly addRoutes?: (admin: HttpServer, guard: Guard, moment: () => NodeMoment) => void
+  readonly addRoutes?: (admin: HttpServer, guard: Guard, moment: () => NodeMoment, privacy: Privacy | null) => void
   /** Of the main thread. */
   readonly clock?: Clock
 }
@@ -98,7 +108,17 @@ export function createNode(parts: NodeParts): FencepostNode {
   const keeper = createFenceKeeper({ first: fences.packed(), publish: fences.amend, logger })
   fences.onReplace(keeper.rebase)
   let stage: Stage = 'starting'
-  const serving = createServingHalf({ ...parts, fences, stage: () => stage })
+  const retention = retentionOf('kafka' in parts.sink ? parts.sink.kafka : config, {
+    journalS: parts.events?.keptS ?? null,
+    inRedis: parts.presence !== undefined && 'redis' in parts.presence,
+  })
+  const serving = createServingHalf({
+    ...parts,
+    recipients: parts.recipients ?? [],
+    retention,
+    fences,
+    stage: () => stage,
+  })
 
   const { feed: followed } = parts
   const follower =
@@ -109,6 +129,8 @@ export function createNode(parts: NodeParts): FencepostNode {
           logger,
           clock: parts.clock ?? Date.now,
           name: `node-${randomBytes(6).toString('hex')}`,
+          inFlightSince: serving.inFlightSince,
+          retention: () => privacy?.privacy.retention.brief() ?? null,
           publishIndex: fences.publish,
           applyFences: keeper.apply,
           publishView(update) {
@@ -126,6 +148,7 @@ export function createNode(parts: NodeParts): FencepostNode {
       fences_loaded_at: fences.loadedAt() === 0 ? null : new Date(fences.loadedAt()).toISOString(),
       fences_error: fences.lastError(),
       ...(follower === null ? {} : { feed: follower.state() }),
+      ...(privacy === null ? {} : { retention: retentionState(privacy.privacy.retention.differing()) }),
       ...serving.detail(),
     },
   })
@@ -142,7 +165,13 @@ export function createNode(parts: NodeParts): FencepostNode {
     },
     readiness,
   })
-  parts.addRoutes?.(adminServer, guard, () => ({ index: fences.index(), book: view.book, feed: view.place() }))
+  const privacy = composePrivacy({ ...parts, retention, serving, view, moment: createMoments(fences.index, view) })
+  parts.addRoutes?.(
+    adminServer,
+    guard,
+    () => ({ index: fences.index(), book: view.book, feed: view.place() }),
+    privacy?.privacy ?? null,
+  )
   addNodeMetrics(metrics, {
     counts: serving.counts,
     threads: config.threads,
@@ -151,7 +180,14 @@ export function createNode(parts: NodeParts): FencepostNode {
     fencesLoadedAt: fences.loadedAt,
     sinkHealthy: serving.sinkHealthy,
   })
+  if (follower !== null)
+    metrics.gauge(
+      'fencepost_feed_following',
+      '1 while the feed is followed, 0 while the last good of it is in force',
+      () => (follower.state().problem === null ? 1 : 0),
+    )
   serving.addMetrics(metrics)
+  if (privacy !== null) addPrivacyMetrics(metrics, privacy.privacy)
   if (serving.counts.kafka !== null) addKafkaMetrics(metrics, serving.counts.kafka)
   parts.addSinkMetrics?.(metrics, serving.refusedFull)
 
@@ -196,6 +232,7 @@ export function createNode(parts: NodeParts): FencepostNode {
     stop: (deadlineMs) => serving.stop(deadlineMs),
   })
 
+  for (const part of privacy?.parts ?? []) lifecycle.add(part)
   if (follower !== null)
     lifecycle.add({ name: 'follower', start: async () => follower.start(), stop: () => follower.stop() })
 
@@ -221,4 +258,8 @@ export function createNode(parts: NodeParts): FencepostNode {
     publishIndex: fences.publish,
     applyFences: keeper.apply,
   }
+}
+
+function retentionState(differing: readonly string[]): string {
+  return differing.length === 0 ? 'as stated' : `not as stated: ${differing.join(', ')}`
 }

@@ -182,9 +182,9 @@ export const nodeSettings = {
   }),
   presence: setting.choice({
     env: 'FENCEPOST_PRESENCE',
-    choices: ['on', 'off'],
+    choices: ['on', 'choices', 'off'],
     default: 'on',
-    help: 'off = matches only: nothing is kept of where a device is, and there are no transitions',
+    help: 'choices = matches only, as far as each person’s stored choices permit; off = matches only, by the consent of the batches alone',
   }),
   presenceTtlS: setting.int({
     env: 'FENCEPOST_PRESENCE_TTL_S',
@@ -193,6 +193,27 @@ export const nodeSettings = {
     max: 100 * 365 * 86_400,
     unit: 's',
     help: 'a device that is silent for so long has left; what is kept of it goes after twice as long',
+  }),
+  choiceRetentionS: setting.int({
+    env: 'FENCEPOST_CHOICE_RETENTION_S',
+    default: 10 * 365 * 86_400,
+    min: 86_400,
+    max: 100 * 365 * 86_400,
+    unit: 's',
+    help: 'what a person has chosen (consent, erasure, restriction) is kept for so long after it was last needed',
+  }),
+  requestRetentionS: setting.int({
+    env: 'FENCEPOST_REQUEST_RETENTION_S',
+    default: 2 * 365 * 86_400,
+    min: 86_400,
+    max: 100 * 365 * 86_400,
+    unit: 's',
+    help: 'requests about privacy and the proof of what was done are kept for so long',
+  }),
+  recipients: setting.string({
+    env: 'FENCEPOST_RECIPIENTS',
+    optional: true,
+    help: 'JSON file of who is given personal data: [{id, name, address, categories, purpose, since}]; the API adds to it',
   }),
   beaconExitS: setting.int({
     env: 'FENCEPOST_BEACON_EXIT_S',
@@ -262,6 +283,11 @@ export const kafkaSettings = {
     env: 'FENCEPOST_TOPIC_TRANSITIONS',
     default: 'fencepost.transitions',
     help: 'topic of enter, dwell and exit',
+  }),
+  topicErasures: setting.string({
+    env: 'FENCEPOST_TOPIC_ERASURES',
+    default: 'fencepost.erasures',
+    help: 'topic that tells consumers whom to forget',
   }),
   kafkaCreateTopics: setting.bool({
     env: 'FENCEPOST_KAFKA_CREATE_TOPICS',
@@ -378,6 +404,11 @@ export const ingestSettings = {
   pseudonymKey: setting.secret({
     env: 'FENCEPOST_PSEUDONYM_KEY',
     help: 'key of the pseudonyms in events, the same on every node; openssl rand -hex 32',
+  }),
+  oldPseudonymKeys: setting.secret({
+    env: 'FENCEPOST_PSEUDONYM_KEYS_OLD',
+    optional: true,
+    help: 'keys of pseudonyms that were in use before, comma separated: events of their time are found by them, until none is kept any more',
   }),
 } as const
 

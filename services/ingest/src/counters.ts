@@ -3,6 +3,7 @@
 //   requests: received = answered 200 + sum(refused) + aborted + pending
 import { Histogram, PING_REASON_CODES, REQUEST_REASONS, type RequestReason } from '@fencepost/model'
 import { PresenceCounters } from './presence/counters.ts'
+import { PrivacyCounters } from './privacy/counters.ts'
 
 const REQUEST_REASON_NAMES = Object.keys(REQUEST_REASONS) as RequestReason[]
 
@@ -37,6 +38,7 @@ export class Counters {
   readonly publishSeconds = new Histogram()
 
   readonly presence = new PresenceCounters()
+  readonly privacy = new PrivacyCounters()
 
   constructor() {
     this.refused = Object.fromEntries(REQUEST_REASON_NAMES.map((reason) => [reason, 0])) as Record<

@@ -25,6 +25,7 @@ export function kafkaSinkFrom(config: NodeConfig & KafkaConfig, logger: Logger):
       topics: {
         matches: { ...topic, name: config.topicMatches },
         transitions: { ...topic, name: config.topicTransitions },
+        erasures: { ...topic, name: config.topicErasures },
       },
       createTopics: config.kafkaCreateTopics,
       lingerMs: config.kafkaLingerMs,

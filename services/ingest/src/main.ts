@@ -1,11 +1,12 @@
 // `node services/ingest/dist/main.js`: one ingest node of a cluster.
-import { parseKey } from '@fencepost/policy'
+import { parseKey, parseKeys } from '@fencepost/policy'
 import { configFromCommandLine, createLogger, runUntilSignal } from '@fencepost/runtime'
 import { createNode } from './app.ts'
 import { ingestSettings } from './config.ts'
 import { feedOf } from './feed/source.ts'
 import { loadFenceFile } from './fence-file.ts'
 import { presenceOf } from './presence/source.ts'
+import { readRegister } from './privacy/register.ts'
 
 const config = configFromCommandLine(ingestSettings, {
   usage: 'node services/ingest/dist/main.js [--help] [--print-config]',
@@ -22,6 +23,8 @@ try {
     ...feedOf(config, logger),
     rootKey: parseKey('FENCEPOST_ROOT_KEY', config.rootKey),
     pseudonymKey: parseKey('FENCEPOST_PSEUDONYM_KEY', config.pseudonymKey),
+    oldPseudonymKeys: parseKeys('FENCEPOST_PSEUDONYM_KEYS_OLD', config.oldPseudonymKeys ?? ''),
+    recipients: readRegister(config.recipients),
     loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger, { indexPath: config.indexFile }),
   })
   runUntilSignal({

@@ -2,6 +2,7 @@
 import { PING_REASON_CODES } from '@fencepost/model'
 import type { Metrics } from '@fencepost/runtime'
 import type { PresenceCounters } from './presence/counters.ts'
+import type { PrivacyCounters } from './privacy/counters.ts'
 import type { ServingCounts } from './serving-counts.ts'
 
 /** What is measured beside the counters. */
@@ -19,6 +20,7 @@ export function addNodeMetrics(metrics: Metrics, measured: Measured): void {
   const { counts } = measured
   const { counters, http } = counts
   if (measured.presence) addPresenceMetrics(metrics, counters.presence)
+  if (measured.presence) addPrivacyMetrics(metrics, counters.privacy)
   metrics.counter('fencepost_requests_total', 'POST /v1/pings requests', () => counters.requests)
   metrics.counter('fencepost_requests_answered_total', 'requests answered 200', () => counters.answered)
   metrics.counter('fencepost_requests_aborted_total', 'requests whose client left first', () => counters.aborted)
@@ -69,6 +71,21 @@ export function addNodeMetrics(metrics: Metrics, measured: Measured): void {
     counters.admitSeconds,
   )
   metrics.histogram('fencepost_publish_seconds', 'from publish to durable', counters.publishSeconds)
+}
+
+function addPrivacyMetrics(metrics: Metrics, privacy: PrivacyCounters): void {
+  metrics.counterByLabel('fencepost_privacy_door_total', 'what people did at the public door, by kind', 'kind', () => [
+    ['withdrawn', privacy.withdrawn],
+    ['chosen', privacy.chosen],
+    ['shown', privacy.shown],
+    ['erasure_asked', privacy.erasures],
+    ['refused', privacy.refused],
+  ])
+  metrics.counter(
+    'fencepost_privacy_minors_total',
+    'devices said to be a minor’s that were not known as one: each is erased',
+    () => privacy.minors,
+  )
 }
 
 function addPresenceMetrics(metrics: Metrics, presence: PresenceCounters): void {

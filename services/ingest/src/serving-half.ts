@@ -1,12 +1,15 @@
 // Where a node serves: in the main thread, which then has no other, or in several threads of its own. The rest of the node cannot
 // tell the difference.
+
+import type { KafkaSink } from '@fencepost/kafka'
 import type { Clock, EventSink, Logger, PresenceStore } from '@fencepost/model'
+import type { RecipientEntry, RetentionRow } from '@fencepost/policy'
 import type { Metrics } from '@fencepost/runtime'
 import type { NodeParts, Stage } from './app.ts'
 import type { FeedUpdate } from './feed/feed-view.ts'
 import type { FencesInForce } from './fences-in-force.ts'
 import { kafkaSinkFrom } from './kafka-sink.ts'
-import { presenceStoreFrom } from './presence/source.ts'
+import { presenceStoreFrom, requestStoreFrom } from './presence/source.ts'
 import { createServing } from './serving.ts'
 import type { ServingCounts } from './serving-counts.ts'
 import { createFencePublisher } from './threads/fence-swap.ts'
@@ -19,8 +22,13 @@ export interface ServingHalf {
   stop(deadlineMs: number): Promise<void>
   /** The sink of the main thread, for the node to start and stop; null where every thread has its own. */
   readonly mainSink: EventSink | null
-  /** The store of presence of the main thread, likewise. */
+  /** The same where it is Kafka. */
+  readonly mainKafka: KafkaSink | null
+  /** The stores of presence and requests of the main thread, likewise. */
   readonly mainStore: PresenceStore | null
+  readonly mainRequests: PresenceStore | null
+  /** Since when its oldest batch has been under way, epoch ms, or null. */
+  inFlightSince(): number | null
   /** Tells every serving half what the feed has brought beside fences. */
   publishView(update: FeedUpdate): void
   /** Everything counted; as new as the last `refresh`. */
@@ -39,6 +47,8 @@ export interface ServingHalf {
 export interface ServingHalfParts
   extends Pick<NodeParts, 'config' | 'sink' | 'presence' | 'rootKey' | 'pseudonymKey' | 'clock'> {
   readonly logger: Logger
+  readonly retention: readonly RetentionRow[]
+  readonly recipients: readonly RecipientEntry[]
   readonly fences: FencesInForce
   readonly stage: () => Stage
 }
@@ -52,9 +62,10 @@ function inThisThread(parts: ServingHalfParts): ServingHalf {
   const kafka = 'kafka' in parts.sink ? kafkaSinkFrom(parts.sink.kafka, parts.logger) : null
   const sink = kafka ?? (parts.sink as EventSink)
   const store = presence === undefined ? null : presenceStoreFrom(presence, parts.logger)
-  const { server, counters, sweeper, view, bodyMemoryBytes } = createServing({
+  const requests = presence === undefined ? null : requestStoreFrom(presence, parts.logger)
+  const { server, counters, sweeper, view, bodyMemoryBytes, inFlightSince } = createServing({
     ...parts,
-    presence: store === null ? null : { store, sweeps: true },
+    presence: store === null || requests === null ? null : { store, requests, sweeps: true },
     sink,
     clock,
     index: fences.index,
@@ -70,7 +81,10 @@ function inThisThread(parts: ServingHalfParts): ServingHalf {
       await Promise.all([server.stop(deadlineMs), sweeper?.stop()])
     },
     mainSink: sink,
+    mainKafka: kafka,
     mainStore: store,
+    mainRequests: requests,
+    inFlightSince,
     publishView: view.apply,
     counts: {
       counters,
@@ -93,6 +107,7 @@ function inOtherThreads(parts: ServingHalfParts): ServingHalf {
   const { config, logger, sink, fences, presence } = parts
   const mainSink = 'kafka' in sink ? null : sink
   const mainStore = presence !== undefined && 'store' in presence ? presence.store : null
+  const mainRequests = presence !== undefined && 'requests' in presence ? presence.requests : null
   const publisher = createFencePublisher(fences.packed())
   fences.onChange(publisher.publish)
   const threads = createServingThreads({
@@ -100,6 +115,8 @@ function inOtherThreads(parts: ServingHalfParts): ServingHalf {
     logger,
     sink,
     ...(presence === undefined ? {} : { presence }),
+    recipients: parts.recipients,
+    retention: parts.retention,
     // Of their own: a view may lie in a pool with bytes of others, all of which would be cloned.
     rootKey: Uint8Array.from(parts.rootKey),
     pseudonymKey: Uint8Array.from(parts.pseudonymKey),
@@ -116,7 +133,13 @@ function inOtherThreads(parts: ServingHalfParts): ServingHalf {
     start: threads.start,
     stop: threads.stop,
     mainSink,
+    mainKafka: null,
     mainStore,
+    mainRequests,
+    inFlightSince: () => {
+      const since = threads.states().flatMap(({ inFlightSince }) => inFlightSince ?? [])
+      return since.length === 0 ? null : Math.min(...since)
+    },
     publishView: threads.publishView,
     counts: threads.counts,
     refresh: threads.refresh,

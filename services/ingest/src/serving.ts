@@ -7,17 +7,29 @@ import {
   type Logger,
   type PresenceStore,
 } from '@fencepost/model'
-import { createIdentities } from '@fencepost/policy'
+import {
+  createIdentities,
+  DEFAULT_RULES,
+  type Identity,
+  privacyPage,
+  type RecipientEntry,
+  type RetentionRow,
+  subjectSecret,
+} from '@fencepost/policy'
+import { createRequestBook } from '@fencepost/privacy'
 import { createBodyBudget, createCors, createHttpServer, type HttpServer } from '@fencepost/server'
 import { createDecoder, createEventEncoder } from '@fencepost/wire'
 import type { NodeConfig } from './config.ts'
 import { Counters } from './counters.ts'
 import { createDoor, type DoorParts } from './door.ts'
 import { createFeedView, type FeedView } from './feed/feed-view.ts'
+import { InFlight } from './in-flight.ts'
 import { parseSdkKeys } from './keys.ts'
 import { createPipeline, type PipelineMoment } from './pipeline.ts'
 import { createMoments, createPresence } from './presence/source.ts'
 import type { Sweeper } from './presence/sweeper.ts'
+import { addPrivacyDoor } from './privacy/door.ts'
+import { createErasures, type Erasures } from './privacy/erasures.ts'
 import { createRateLimit } from './rate-limit.ts'
 
 export interface ServingParts {
@@ -26,10 +38,17 @@ export interface ServingParts {
   readonly sink: EventSink
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
-  /** Presence, where it is on: its store, and whether this half goes round the due-lists too. */
-  readonly presence: { readonly store: PresenceStore; readonly sweeps: boolean } | null
+  /** Records of devices and requests about privacy, where there are any, and whether this half goes round the due-lists too. */
+  readonly presence: {
+    readonly store: PresenceStore
+    readonly requests: PresenceStore
+    readonly sweeps: boolean
+  } | null
   /** The index in force; asked once a batch. */
   readonly index: () => FenceIndex
+  /** What the page for people tells. */
+  readonly retention: readonly RetentionRow[]
+  readonly recipients: readonly RecipientEntry[]
   readonly closed: DoorParts['closed']
   readonly clock: Clock
   /** Limits of the HTTP server where they are not its own defaults. */
@@ -49,6 +68,8 @@ export interface Serving {
   readonly sweeper: Sweeper | null
   /** Memory promised to bodies that are being received. */
   bodyMemoryBytes(): number
+  /** Since when its oldest batch has been under way, epoch ms, or null. */
+  inFlightSince(): number | null
 }
 
 /** Bytes of events that one batch may make before its remaining pings are `event_too_large`. */
@@ -80,6 +101,19 @@ export function createServing(parts: ServingParts): Serving {
           store: parts.presence.store,
           counters: counters.presence,
         })
+  const inFlight = new InFlight()
+  const erasures =
+    parts.presence === null || presence === null
+      ? null
+      : createErasures({
+          subjects: presence.subjects,
+          book: createRequestBook(parts.presence.requests, config.requestRetentionS * 1000),
+          clock,
+        })
+  const onMinor = (of: { readonly identity: Identity; readonly tenant: string }): Promise<void> =>
+    (erasures as Erasures).askForMinor({ subject: of.identity.subject, tenant: of.tenant }).then((isNew) => {
+      if (isNew) counters.privacy.minors++
+    })
   const pipeline = createPipeline({
     decoder: createDecoder({
       maxPings: config.maxBatch,
@@ -88,6 +122,8 @@ export function createServing(parts: ServingParts): Serving {
     }),
     moment,
     subjects: presence?.subjects ?? null,
+    onMinor: erasures === null ? null : onMinor,
+    inFlight,
     hits: new BatchHits(config.maxBatch),
     identities,
     encoder: createEventEncoder({
@@ -115,10 +151,16 @@ export function createServing(parts: ServingParts): Serving {
   })
   const budget = createBodyBudget({ maxBytes: config.maxBodyMemoryBytes })
   const cors = config.corsOrigins.length === 0 ? null : createCors({ origins: config.corsOrigins })
+  const rateLimit = createRateLimit({
+    keys: keys.numbers,
+    perSecond: config.ratePerS,
+    burst: config.rateBurst,
+    clock,
+  })
   const onPings = createDoor({
     pipeline,
     keys,
-    rateLimit: createRateLimit({ keys: keys.numbers, perSecond: config.ratePerS, burst: config.rateBurst, clock }),
+    rateLimit,
     cors,
     budget,
     hasRoom: () => sink.hasRoom(1, 1),
@@ -132,6 +174,39 @@ export function createServing(parts: ServingParts): Serving {
   })
   server.route('post', '/v1/pings', onPings)
   if (cors !== null) server.route('options', '/v1/pings', (exchange) => cors.preflight(exchange))
+  if (presence !== null && erasures !== null)
+    addPrivacyDoor(server, {
+      keys,
+      rateLimit,
+      cors: cors === null ? null : createCors({ origins: config.corsOrigins, methods: 'GET, PUT, DELETE' }),
+      closed: parts.closed,
+      identities,
+      tenant: view.tenant,
+      subjectSecret: (tenant, number) => subjectSecret(parts.rootKey, tenant, number),
+      subjects: presence.subjects,
+      erasures,
+      counters: counters.privacy,
+      clock,
+    })
+  server.route('get', '/privacy', (exchange) => {
+    const recipients = [...parts.recipients, ...view.recipients()]
+    const { ageLimit } = DEFAULT_RULES
+    const page = privacyPage({
+      retention: parts.retention,
+      recipients,
+      ageLimit,
+      coordinates: config.eventCoordinates,
+    })
+    exchange.answer(200, 'text/html; charset=utf-8', page)
+  })
   const sweeper = parts.presence?.sweeps === true ? (presence?.sweeper ?? null) : null
-  return { server, counters, sweeper, view, moment, bodyMemoryBytes: () => budget.reserved }
+  return {
+    server,
+    counters,
+    sweeper,
+    view,
+    moment,
+    bodyMemoryBytes: () => budget.reserved,
+    inFlightSince: () => inFlight.since(clock()),
+  }
 }

@@ -8,7 +8,7 @@ import {
   recordValue,
   silentLogger,
 } from '@fencepost/model'
-import { createIdentities } from '@fencepost/policy'
+import { createIdentities, DEFAULT_RULES } from '@fencepost/policy'
 import { PRESENCE_DEFAULTS } from '@fencepost/presence'
 import { createRedisPresenceStore } from '@fencepost/redis'
 import { needs } from '@fencepost/testbed/needs'
@@ -59,6 +59,8 @@ needs('redis', 'a cap over two nodes', (address) => {
           tenant: 'acme',
           identity: IDENTITY,
           matches: null,
+          permission: { refused: null, matches: true, transitions: true },
+          tenantRules: DEFAULT_RULES,
           observations: [
             {
               observed,
@@ -123,6 +125,8 @@ async function nodeOn(url: string, prefix: string, told: Map<string, number>) {
     settings: PRESENCE_DEFAULTS,
     contentType: 'application/json',
     cacheSize: 10,
+    keepsPresence: true,
+    choicesKeptMs: 1e12,
     counters: new PresenceCounters(),
     moment: () => moment,
     reached: async () => false,

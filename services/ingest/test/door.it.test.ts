@@ -151,8 +151,8 @@ describe('a request is refused', () => {
   it('for every reason of the table but the two that need a node half started or half stopped', () => {
     const tried = new Set(REFUSALS.map(({ reason }) => reason))
     const untried = Object.keys(REQUEST_REASONS).filter((reason) => !tried.has(reason as RequestReason))
-    // The first two need a store of presence: presence.it.test.ts.
-    expect(untried).toEqual(['store_unavailable', 'feed_behind', 'not_ready'])
+    // All but the last need records of devices: privacy.it.test.ts and presence.it.test.ts of services/standalone.
+    expect(untried).toEqual(['subject_refused', 'store_unavailable', 'feed_behind', 'not_ready'])
   })
 
   it.each(['not_ready', 'stopping'] as const)('with %s while the node is', async (reason) => {

@@ -10,7 +10,7 @@ import type {
   WriteOutcome,
 } from '@fencepost/model'
 import { SinkError, StoreError } from '@fencepost/model'
-import { createIdentities, type Identity } from '@fencepost/policy'
+import { createIdentities, DEFAULT_RULES, type Identity } from '@fencepost/policy'
 import { decodeRecord, PRESENCE_DEFAULTS } from '@fencepost/presence'
 import { decodeEvent } from '@fencepost/wire'
 import { PresenceCounters } from '../src/presence/counters.ts'
@@ -96,13 +96,15 @@ export class World {
       settings: PRESENCE_DEFAULTS,
       contentType: 'application/json',
       cacheSize: 10,
+      keepsPresence: true,
+      choicesKeptMs: 1e12,
       counters: new PresenceCounters(),
       moment: () => moment,
       reached: async () => false,
       clock: () => this.now,
     })
     return {
-      subjects: { take: (batch) => subjects.take(batch, moment), sweep: (bucket) => subjects.sweep(bucket) },
+      subjects: { ...subjects, take: (batch) => subjects.take(batch, moment) },
       kill() {
         life.alive = false
       },
@@ -145,6 +147,7 @@ export class World {
       read: () => this.#later(life, () => this.#stored, lost),
       write: (_subject, expected, next) => this.#later(life, () => this.#write(expected, next), lost),
       compact: async () => {},
+      scan: async () => ({ subjects: [], next: null }),
       due: () => this.#later(life, () => (this.#isDue() ? [IDENTITY.subject] : []), lost),
     }
   }
@@ -202,6 +205,8 @@ export function batchOf(pings: Pings, now: number) {
     tenant: 'acme',
     identity: IDENTITY,
     matches: null,
+    permission: { refused: null, matches: true, transitions: true },
+    tenantRules: DEFAULT_RULES,
     observations: pings.map(([seconds, fences]) => ({
       observed: seconds * 1000,
       at: seconds * 1000,

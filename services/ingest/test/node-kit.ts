@@ -4,6 +4,9 @@ import { BatchHits, type EventSink, type Fence, type RecordBatch, recordValue, S
 import { createIdentities } from '@fencepost/policy'
 import { createDecoder, createEventEncoder } from '@fencepost/wire'
 import { Counters } from '../src/counters.ts'
+import { createFeedView } from '../src/feed/feed-view.ts'
+import { InFlight } from '../src/in-flight.ts'
+import { parseSdkKeys } from '../src/keys.ts'
 import { createPipeline, type Pipeline } from '../src/pipeline.ts'
 import { createMoments } from '../src/presence/source.ts'
 
@@ -66,14 +69,34 @@ export interface Answer {
   readonly rejected: readonly (readonly [number, string])[]
 }
 
-export function kit(fences: readonly Fence[], { maxEventBytes = 65_536 } = {}): Kit {
+/** `campaigns`: of the tenant `acme`, by id. */
+export function kit(
+  fences: readonly Fence[],
+  {
+    maxEventBytes = 65_536,
+    campaigns = {},
+  }: { readonly maxEventBytes?: number; readonly campaigns?: Readonly<Record<string, object>> } = {},
+): Kit {
+  const view = createFeedView(parseSdkKeys(''))
+  view.apply({
+    isWhole: true,
+    docs: Object.entries(campaigns).map(([id, campaign]) => ({
+      kind: 'campaign',
+      tenant: 'acme',
+      id,
+      body: JSON.stringify(campaign),
+    })),
+    place: { epoch: 'test', seq: 1 },
+  })
   const counters = new Counters()
   const sink = heldSink()
   const index = createFenceIndex(fences)
   const pipeline = createPipeline({
     decoder: createDecoder({ maxPings: 1000, maxAgeMs: 72 * 3600_000, maxFutureMs: 300_000 }),
-    moment: createMoments(() => index),
+    moment: createMoments(() => index, view),
     subjects: null,
+    onMinor: null,
+    inFlight: new InFlight(),
     hits: new BatchHits(1000),
     identities: createIdentities({ rootKey: Buffer.alloc(32, 1), pseudonymKey: Buffer.alloc(32, 2) }),
     encoder: createEventEncoder({

@@ -34,6 +34,49 @@ describe('the pipeline', () => {
     ])
   })
 
+  it('takes a fence for gone at pings of when it had expired, and counts those without another as not matched', async () => {
+    const { send, sink, counters } = kit([
+      { ...MARKET, expiresAt: NOW - 60_000 },
+      { ...circle('stall', 1, 1, 100), expiresAt: NOW - 60_000 },
+      HARBOUR,
+    ])
+    const before = { age: 60_001 }
+    const after = { age: 60_000 }
+    const pings = [at(9.99, 53.55, before), at(9.99, 53.55, after), at(1, 1, before), at(1, 1, after)]
+    expect(await send(batchOf(pings))).toMatchObject({ accepted: 4, matched: 3 })
+    expect(
+      eventsOf(sink).map(({ index, fences }) => [index, ...(fences as { id: string }[]).map(({ id }) => id)]),
+    ).toEqual([
+      [0, 'harbour', 'market'],
+      [1, 'harbour'],
+      [2, 'stall'],
+    ])
+    expect(await send(batchOf([at(1, 1, after)]))).toMatchObject({ accepted: 1, matched: 0 })
+    expect([sink.batches.length, counters.matched, counters.accepted]).toEqual([1, 3, 5])
+  })
+
+  it('names the campaigns that are open on a fence at the time of the ping, whoever lists whom', async () => {
+    const { send, sink } = kit([{ ...MARKET, tags: ['food'], campaigns: ['spring', 'kept elsewhere'] }, HARBOUR], {
+      campaigns: {
+        'by fence': { fences: ['market'] },
+        'by tag': { tags: ['food'] },
+        spring: { paused: true },
+        ended: { fences: ['market'], end: new Date(NOW - 30_000).toISOString() },
+        elsewhere: { fences: ['stall'] },
+      },
+    })
+    await send(batchOf([at(9.99, 53.55, { age: 30_000 }), at(9.99, 53.55, { age: 30_001 })]))
+    await send(batchOf([at(9.99, 53.55)]), 'other')
+    const always = ['by fence', 'by tag', 'kept elsewhere']
+    expect(
+      eventsOf(sink).map(({ fences }) => (fences as { campaigns: string[] }[]).map((one) => one.campaigns)),
+    ).toEqual([
+      [[], always],
+      [[], ['by fence', 'by tag', 'ended', 'kept elsewhere']],
+      [['spring'], ['kept elsewhere', 'spring']],
+    ])
+  })
+
   it('shows a tenant only its own fences and those of every tenant', async () => {
     const { send, sink } = kit([
       circle('mine', 1, 1, 100, 'acme'),

@@ -1,5 +1,5 @@
 // The whole of Fencepost in one process: an ingest node on the journal (or on Kafka), keys and events in a data folder.
-import { addControlRoutes } from '@fencepost/control'
+import { addControlRoutes, type PrivacyKit } from '@fencepost/control'
 import {
   createJournal,
   createLmdbFeed,
@@ -11,13 +11,17 @@ import {
 import {
   createNode,
   type FencepostNode,
+  type HeldEvents,
   type KafkaConfig,
   loadFenceFile,
   type NodeParts,
   type PresenceSource,
+  type Privacy,
+  pseudonymOfKey,
+  readRegister,
 } from '@fencepost/ingest'
 import type { Logger } from '@fencepost/model'
-import { parseKey } from '@fencepost/policy'
+import { parseKey, parseKeys, type RecipientEntry, subjectSecret } from '@fencepost/policy'
 import type { Metrics } from '@fencepost/runtime'
 import type { StandaloneConfig } from './config.ts'
 import { createEventsRoute } from './events.ts'
@@ -39,12 +43,17 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
     config.presence === 'off'
       ? null
       : config.redisUrl === undefined
-        ? { store: createLmdbPresenceStore({ dir: folder.at('presence'), encryptionKey }, { logger }) }
+        ? {
+            store: createLmdbPresenceStore({ dir: folder.at('presence'), encryptionKey }, { logger }),
+            requests: createLmdbPresenceStore({ dir: folder.at('requests'), encryptionKey }, { logger }),
+          }
         : { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } }
   const feed = createLmdbFeed({ dir: folder.at('feed'), encryptionKey }, { logger })
   // Fences of a file are the operator's; without one they are what control was given.
   const withFences = config.fences === undefined
-  const addControl: NodeParts['addRoutes'] = (admin, _guard, moment) =>
+  const rootKey = secret('FENCEPOST_ROOT_KEY', 'root', config.rootKey)
+  const recipients = readRegister(config.recipients)
+  const addControl: NodeParts['addRoutes'] = (admin, _guard, moment, privacy) =>
     addControlRoutes(admin, {
       feed,
       logger,
@@ -57,6 +66,7 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
           return { index, feed, campaignsOf: (tenant, fence) => book.of(tenant, fence).all }
         },
       },
+      privacy: privacy === null ? null : privacyKitOf(privacy, { rootKey, recipients }),
     })
   const shared = {
     config,
@@ -69,9 +79,11 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
     },
     addRoutes: addControl,
     ...(presence === null ? {} : { presence }),
+    recipients,
     logger,
-    rootKey: secret('FENCEPOST_ROOT_KEY', 'root', config.rootKey),
+    rootKey,
     pseudonymKey: secret('FENCEPOST_PSEUDONYM_KEY', 'pseudonym', config.pseudonymKey),
+    oldPseudonymKeys: parseKeys('FENCEPOST_PSEUDONYM_KEYS_OLD', config.oldPseudonymKeys ?? ''),
     loadFences: () =>
       loadFenceFile(config.fences, config.fencesInvalid, logger, {
         indexPath: config.indexFile ?? folder.at('fences.index'),
@@ -94,22 +106,57 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
   return createNode({
     ...shared,
     sink: journal,
+    events: heldEventsOf(journal, config.journalRetentionS),
     addSinkMetrics: (metrics, refusedByThreads) => addJournalMetrics(metrics, journal, refusedByThreads),
-    addRoutes(admin, guard, moment) {
-      addControl(admin, guard, moment)
+    addRoutes(admin, guard, moment, privacy) {
+      addControl(admin, guard, moment, privacy)
       admin.route(
         'get',
         '/v1/events',
         guard(
           createEventsRoute({
             journal,
-            names: { matches: config.topicMatches, transitions: config.topicTransitions },
+            names: {
+              matches: config.topicMatches,
+              transitions: config.topicTransitions,
+              erasures: config.topicErasures,
+            },
+            pseudonymOf: (key) => (privacy === null ? null : pseudonymOfKey(key, privacy.identities)),
             logger,
           }),
         ),
       )
     },
   })
+}
+
+function privacyKitOf(
+  privacy: Privacy,
+  { rootKey, recipients }: { readonly rootKey: Uint8Array; readonly recipients: readonly RecipientEntry[] },
+): PrivacyKit {
+  return {
+    book: privacy.book,
+    holdings: privacy.holdings,
+    subjectOf(tenant, device) {
+      const bytes = new TextEncoder().encode(device)
+      return privacy.identities.of(tenant, bytes, 0, bytes.length).subject
+    },
+    subjectSecret: (tenant, number) => subjectSecret(rootKey, tenant, number),
+    wake: () => privacy.runner.wake(),
+    retention: () => privacy.retention.report(),
+    recipients,
+  }
+}
+
+/** The journal, as far as showing and erasing goes. */
+function heldEventsOf(journal: Journal, keptS: number): HeldEvents {
+  return {
+    keptS,
+    scan: (pseudonyms) => journal.scan(pseudonyms),
+    erase: (pseudonyms) => journal.erase(pseudonyms),
+    compact: () => journal.compact(),
+    oldest: (topic) => journal.stats().topics.find((one) => one.topic === topic)?.oldestMs ?? null,
+  }
 }
 
 function kafkaConfig(config: StandaloneConfig): StandaloneConfig & KafkaConfig {

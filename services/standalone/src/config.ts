@@ -48,10 +48,15 @@ export const standaloneSettings = {
     optional: true,
     help: 'key of the pseudonyms in events; made and kept in the data folder when not given',
   }),
+  oldPseudonymKeys: setting.secret({
+    env: 'FENCEPOST_PSEUDONYM_KEYS_OLD',
+    optional: true,
+    help: 'keys of pseudonyms that were in use before, comma separated: events of their time are found by them, until none is kept any more',
+  }),
   storeKey: setting.secret({
     env: 'FENCEPOST_STORE_KEY',
     optional: true,
-    help: 'encrypts journal, presence and feed on disk; 64 hex digits (openssl rand -hex 32), from the first start on or never',
+    help: 'encrypts journal, presence, requests and feed on disk; 64 hex digits (openssl rand -hex 32), from the first start on or never',
   }),
 } as const
 

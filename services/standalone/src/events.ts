@@ -20,6 +20,8 @@ export interface EventsRouteParts {
   readonly journal: Pick<Journal, 'read' | 'onAppend'>
   /** The topics' full names. */
   readonly names: Readonly<Record<Topic, string>>
+  /** The pseudonym that an erasure is about by its key: it is kept without it. Null = the key is one. */
+  readonly pseudonymOf: (key: string) => string | null
   readonly logger: Logger
   /** Default HEARTBEAT_MS. */
   readonly heartbeatMs?: number
@@ -41,7 +43,8 @@ export function createEventsRoute(parts: EventsRouteParts): (exchange: Exchange)
     if (query.follow) followers++
     const done = new AbortController()
     stream.onAborted(() => done.abort())
-    pump({ journal, query, stream, done: done.signal, heartbeatMs })
+    const lineOf = (record: CursorRecord): string => lineFor(record, parts.pseudonymOf)
+    pump({ journal, lineOf, query, stream, done: done.signal, heartbeatMs })
       .catch((error: unknown) => {
         logger.error(
           { error: error instanceof Error ? error.message : String(error) },
@@ -94,6 +97,7 @@ function parseQuery(exchange: Exchange, names: Readonly<Record<Topic, string>>):
 
 interface Reading {
   readonly journal: Pick<Journal, 'read' | 'onAppend'>
+  readonly lineOf: (record: CursorRecord) => string
   readonly query: EventsQuery
   readonly stream: BodyStream
   /** Aborted when the reader has gone or the node stops. */
@@ -103,7 +107,7 @@ interface Reading {
 
 /** Writes pages until the limit or, when following, until the reader leaves. */
 async function pump(reading: Reading): Promise<void> {
-  const { journal, query, stream, done, heartbeatMs } = reading
+  const { journal, lineOf, query, stream, done, heartbeatMs } = reading
   let { after } = query
   let left = query.limit
   let begun = false
@@ -131,8 +135,15 @@ async function pump(reading: Reading): Promise<void> {
   }
 }
 
-function lineOf({ cursor, record: { topic, key, headers, value } }: CursorRecord): string {
-  return line({ cursor, topic, key, headers, value: decodeEvent(value, contentTypeOf(headers)) })
+function lineFor(
+  { cursor, record: { topic, key, headers, value } }: CursorRecord,
+  pseudonymOf: EventsRouteParts['pseudonymOf'],
+): string {
+  const event = decodeEvent(value, contentTypeOf(headers))
+  // Kept by its subject, so that the journal does not hold the pseudonym of whom it has erased; consumers know only that.
+  const device = topic === 'erasures' ? pseudonymOf(key) : null
+  if (device === null) return line({ cursor, topic, key, headers, value: event })
+  return line({ cursor, topic, key: device, headers, value: { ...(event as object), device } })
 }
 
 function line(value: unknown): string {

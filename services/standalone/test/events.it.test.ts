@@ -58,7 +58,12 @@ async function serveJournal(
       },
       onAppend: (listener) => journal.onAppend(listener),
     },
-    names: { matches: 'fencepost.matches', transitions: 'fencepost.transitions' },
+    names: {
+      matches: 'fencepost.matches',
+      transitions: 'fencepost.transitions',
+      erasures: 'fencepost.erasures',
+    },
+    pseudonymOf: () => null,
     logger: silentLogger,
     heartbeatMs: options.heartbeatMs ?? 60_000,
   })

@@ -1,6 +1,7 @@
 // Fences, campaigns and keys that change while a standalone serves: what control says holds for the next ping.
 import {
   HttpConnection,
+  type MatchEvent,
   removeFolder,
   type ServiceProcess,
   startService,
@@ -64,13 +65,15 @@ async function post({ port }: Running, device: string, position: object, key = K
   return { status, json: JSON.parse(bytes.toString()) as Record<string, unknown> }
 }
 
-async function told({ adminPort }: Running): Promise<TransitionEvent[]> {
-  const events: TransitionEvent[] = []
-  const connection = await fetch(`http://127.0.0.1:${adminPort}/v1/events?topic=transitions&limit=10000`, {
+const told = (running: Running): Promise<TransitionEvent[]> => eventsOf<TransitionEvent>(running, 'transitions')
+
+async function eventsOf<Value>({ adminPort }: Running, topic: string): Promise<Value[]> {
+  const events: Value[] = []
+  const connection = await fetch(`http://127.0.0.1:${adminPort}/v1/events?topic=${topic}&limit=10000`, {
     headers: { authorization: `Bearer ${TOKEN}` },
   })
   for (const line of (await connection.text()).split('\n').filter((text) => text !== ''))
-    events.push((JSON.parse(line) as { value: TransitionEvent }).value)
+    events.push((JSON.parse(line) as { value: Value }).value)
   return events
 }
 
@@ -133,6 +136,9 @@ describe.each(['1', '2'])('a standalone without a file of fences, %s thread(s)',
     await taken(running, await ask(running, 'DELETE', '/v1/tenants/acme/campaigns/spring'))
     await post(running, 'third', HERE)
     expect((await told(running)).map(({ campaigns }) => campaigns)).toEqual([['spring'], []])
+    // Matches are told whatever is open, with the same names.
+    const matches = await eventsOf<MatchEvent>(running, 'matches')
+    expect(matches.map(({ fences }) => fences.map(({ campaigns }) => campaigns))).toEqual([[[]], [['spring']], [[]]])
   }, 60_000)
 
   it('caps a campaign over visits', async () => {

@@ -2,6 +2,7 @@
 import {
   HttpConnection,
   type RedisServer,
+  readEvents,
   readMetrics,
   readTransitions,
   removeFolder,
@@ -134,8 +135,15 @@ describe('the border of a fence', () => {
     await post(port, 'phone', INSIDE)
     await expect.poll(async () => kinds(await told(adminPort)), POLL).toEqual(['enter market', 'exit market'])
     expect((await told(adminPort))[1]).toMatchObject({ reason: 'fence_expired', at: expiresAt })
-    await post(port, 'other', INSIDE)
+    // To a ping of before it is still there, to one of now not.
+    const { body } = await post(port, 'other', INSIDE)
+    expect(JSON.parse(body)).toMatchObject({ accepted: 1, matched: 0 })
     expect(await told(adminPort)).toHaveLength(2)
+    const late = await post(port, 'late', { ...INSIDE, age: Date.now() - expiresAt + 60_000 })
+    expect(JSON.parse(late.body)).toMatchObject({ accepted: 1, matched: 1 })
+    const matches: string[] = []
+    await readEvents(adminPort, null, ({ value }) => matches.push(...value.fences.map(({ id }) => id)))
+    expect(matches).toEqual(['market', 'market'])
   }, 60_000)
 
   it('of a fence that was removed ends the visit', async () => {

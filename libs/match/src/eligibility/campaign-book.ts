@@ -107,10 +107,16 @@ export class CampaignBook {
   #size = 0
   #crowded = 0
   #found = 0
+  #version = 0
 
   /** How many campaigns there are. */
   get size(): number {
     return this.#size
+  }
+
+  /** Another number after every change. */
+  get version(): number {
+    return this.#version
   }
 
   /** Look-ups that had to leave campaigns out, because their fence has more than CAMPAIGNS_PER_FENCE. */
@@ -137,6 +143,7 @@ export class CampaignBook {
     for (const tag of campaign.tags) addTo(shelf.byTag, tag, campaign.id)
     this.#forget(shelf)
     this.#size++
+    this.#version++
   }
 
   /** Takes a campaign out. False when there was none. */
@@ -149,6 +156,7 @@ export class CampaignBook {
     for (const tag of old.campaign.tags) removeFrom(shelf.byTag, tag, id)
     this.#forget(shelf)
     this.#size--
+    this.#version++
     return true
   }
 

@@ -40,6 +40,22 @@ describe('CampaignBook', () => {
     expect(ids(book.of('t', fenceOf('empty')))).toEqual([])
   })
 
+  it('has another version after every change, and after nothing else', () => {
+    const book = bookOf()
+    const versions = [book.version]
+    const note = (): number => versions.push(book.version)
+    book.put(campaignOf('a'))
+    note()
+    book.put(campaignOf('a', { tags: ['x'] }))
+    note()
+    book.remove('t', 'a')
+    note()
+    expect(new Set(versions).size).toBe(4)
+    book.remove('t', 'a')
+    book.of('t', fenceOf('shop'))
+    expect(book.version).toBe(versions.at(-1))
+  })
+
   it('keeps tenants apart, on a fence of all of them too', () => {
     const book = bookOf(campaignOf('a', { fences: ['shop'] }, 'one'), campaignOf('a', { fences: ['shop'] }, 'two'))
     book.put(campaignOf('b', { fences: ['shop'] }, 'two'))

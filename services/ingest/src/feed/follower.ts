@@ -1,22 +1,20 @@
 // Follows the feed: loads all of it, then step by step, each only if it was made from what is here. Whatever does not fit ends in a load
 // of all of it, beside what is in force; whatever fails leaves in force what was.
 
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
-import { readFile, rename, writeFile } from 'node:fs/promises'
 import { normaliseFeature } from '@fencepost/geo'
 import { type FenceChange, type PackedFences, packFences } from '@fencepost/match'
 import {
   type Clock,
-  type Doc,
   type DocChange,
   type FeedHead,
   type FeedStep,
   type FenceFeed,
+  isNextStep,
   type Logger,
-  stepHash,
 } from '@fencepost/model'
 import type { FeedUpdate } from './feed-view.ts'
+import { createLastGood, type Kept } from './last-good.ts'
+import { isOurs, isUsable } from './usable.ts'
 
 export interface FollowerParts {
   readonly feed: FenceFeed
@@ -33,6 +31,10 @@ export interface FollowerParts {
   readonly publishIndex: (packed: PackedFences) => void
   readonly applyFences: (changes: readonly FenceChange[]) => Promise<void>
   readonly publishView: (update: FeedUpdate) => void
+  /** Since when the oldest batch has been under way, epoch ms, or null: none is. */
+  readonly inFlightSince: () => number | null
+  /** What it states and finds of how long data are kept, for control to show; null = nothing. */
+  readonly retention: () => unknown
 }
 
 /** A load of all of it. */
@@ -41,12 +43,11 @@ interface Loaded {
   readonly update: FeedUpdate
 }
 
-/** What is kept beside the fences of the last good load. */
-interface Good {
-  readonly head: FeedHead
-  readonly docs: readonly DocChange[]
-  /** Lines of fences; 0 = none. */
-  readonly fences: number
+/** The feed has less than there was: what is left of a store that was emptied or set back, until somebody fills it in or writes to it. */
+class FeedHasLess extends Error {
+  constructor({ seq }: FeedHead) {
+    super(`the feed ${seq === 0 ? 'is empty' : 'went back'}, and is not filled in yet`)
+  }
 }
 
 export interface Follower {
@@ -67,8 +68,10 @@ const MAX_PAUSE_MS = 5000
 
 export function createFollower(parts: FollowerParts): Follower {
   const { feed, logger, withFences } = parts
-  const goodPath = `${parts.fencesPath}.head`
+  const lastGood = createLastGood(parts)
   let head: FeedHead | null = null
+  /** How the feed was found when it had less than what is in force. */
+  let less: FeedHead | null = null
   let problem: string | null = null
   let stopped = false
   let running: Promise<void> | null = null
@@ -78,55 +81,43 @@ export function createFollower(parts: FollowerParts): Follower {
   let timer: NodeJS.Timeout | undefined
   let retryAt = 0
 
-  async function load(): Promise<Loaded> {
-    const side: DocChange[] = []
-    // A name of its own: other nodes may keep theirs in the same place.
-    const writing = `${parts.fencesPath}.${parts.name}`
-    const out = withFences ? createWriteStream(writing, { mode: 0o600 }) : null
-    // A stream that breaks says so when it is written to or closed.
-    out?.on('error', () => {})
-    let written = 0
-    const next = await feed.snapshot(async (docs) => {
-      const fences: string[] = []
-      for (const doc of docs) {
-        if (doc.kind === 'fence') fences.push(doc.body, '\n')
-        else if (doc.kind === 'campaign' || doc.kind === 'key') side.push(nameAndBody(doc))
-      }
-      written += fences.length
-      if (out !== null && fences.length > 0 && !out.write(fences.join(''))) await once(out, 'drain')
-    })
-    let packed: PackedFences | null = null
-    if (out !== null) {
-      out.end()
-      await once(out, 'close')
-      packed = written === 0 ? packFences([]) : await parts.loadFile(writing)
-      await rename(writing, parts.fencesPath)
+  /** @param had what a feed that has less must not take the place of */
+  async function load(had: FeedHead | null): Promise<Loaded> {
+    const writing = await lastGood.write()
+    try {
+      const next = await feed.snapshot(writing.add)
+      if (hasLess(next, had)) throw new FeedHasLess(next)
+      const packed = await packedFrom(await writing.end())
+      return { packed, update: updateOf(await writing.keep(next)) }
+    } catch (error) {
+      await writing.drop()
+      throw error
     }
-    head = next
-    const good: Good = { head: next, docs: side, fences: written }
-    await writeFile(goodPath, JSON.stringify(good), { mode: 0o600 }).catch((error: unknown) => {
-      logger.warn({ error: textOf(error) }, 'the last good of the feed is not kept')
-    })
-    return { packed, update: { isWhole: true, docs: side, place: { epoch: next.epoch, seq: next.seq } } }
   }
 
-  /** What was good last, for a start without the feed. Rejects where there is none. */
-  async function loadGood(): Promise<Loaded> {
-    const good = JSON.parse(await readFile(goodPath, 'utf8')) as Good
-    const { epoch, seq } = good.head
-    let packed: PackedFences | null = null
-    if (withFences) packed = good.fences === 0 ? packFences([]) : await parts.loadFile(parts.fencesPath)
-    head = good.head
-    return { packed, update: { isWhole: true, docs: good.docs, place: { epoch, seq } } }
+  async function loadLastGood(): Promise<Loaded> {
+    const kept = await lastGood.read()
+    return { packed: await packedFrom(kept.fencesPath), update: updateOf(kept) }
+  }
+
+  async function packedFrom(path: string | null): Promise<PackedFences | null> {
+    if (!withFences) return null
+    return path === null ? packFences([]) : parts.loadFile(path)
+  }
+
+  /** What is put in force with the fences of that load. */
+  function updateOf({ head: next, docs }: Kept): FeedUpdate {
+    head = next
+    return { isWhole: true, docs, place: { epoch: next.epoch, seq: next.seq } }
   }
 
   async function loadAtStart(): Promise<Loaded> {
     try {
-      return await load()
+      return await load(await lastGood.place())
     } catch (error) {
       problem = textOf(error)
       try {
-        const loaded = await loadGood()
+        const loaded = await loadLastGood()
         logger.warn({ error: problem, ...head }, 'the feed cannot be read: the last good of it is in force')
         return loaded
       } catch {
@@ -142,36 +133,53 @@ export function createFollower(parts: FollowerParts): Follower {
   }
 
   /** Everything anew, in force in one step. */
-  async function reload(why: string): Promise<void> {
+  async function reload(why: string, had: FeedHead | null = head): Promise<void> {
     logger.info({ reason: why }, 'the feed is loaded anew')
-    const { packed, update } = await load()
+    const { packed, update } = await load(had)
     if (packed !== null) parts.publishIndex(packed)
     parts.publishView(update)
   }
 
   async function follow(): Promise<void> {
     const now = await feed.head()
+    if (hasLess(now, head)) {
+      if (less?.epoch !== now.epoch) less = now
+      if (less.hash === now.hash) throw new FeedHasLess(now)
+      // Somebody has written to it as it is.
+      less = null
+      return reload('the feed went back', now)
+    }
+    less = null
     if (head === null || head.epoch !== now.epoch) return reload('another epoch')
-    if (now.seq < head.seq || (now.seq === head.seq && now.hash !== head.hash)) return reload('the feed went back')
+    if (now.seq === head.seq && now.hash !== head.hash) return reload('another step of this number')
     while (head.seq < now.seq && !stopped) {
       const steps: FeedStep[] | null = await feed.steps(head.seq, STEPS)
       if (steps === null || steps.length === 0) return reload('steps are missing')
       for (const step of steps) {
-        if (!fits(step, head)) return reload('a step that was not made from what is here')
+        if (!isNextStep(step, head)) return reload('a step that was not made from what is here')
         if ('stage' in step.action) return reload('an import')
-        await take(step)
+        if (!(await take(step))) return reload('many steps since the last load')
       }
     }
   }
 
-  async function take(step: FeedStep): Promise<void> {
-    const { epoch } = head as FeedHead
-    const docs = 'docs' in step.action ? step.action.docs : []
+  /** False: it is in force, but there are too many steps to be kept on disk one by one. */
+  async function take(step: FeedStep): Promise<boolean> {
+    const { epoch, hash: prev } = head as FeedHead
+    const docs = 'docs' in step.action ? step.action.docs.filter(isOurs).map(usable) : []
     const changes = withFences ? docs.flatMap(fenceChange) : []
     if (changes.length > 0) await parts.applyFences(changes)
-    const side = docs.filter(({ kind }) => kind === 'campaign' || kind === 'key')
+    const side = docs.filter(({ kind }) => kind !== 'fence')
     parts.publishView({ isWhole: false, docs: side, place: { epoch, seq: step.seq } })
     head = { epoch, seq: step.seq, hash: step.hash }
+    return lastGood.addStep(prev, head, withFences ? docs : side)
+  }
+
+  /** What cannot be used must not stop what is behind it; what was in force of it goes, as it is no longer what was asked for. */
+  function usable(doc: DocChange): DocChange {
+    if (isUsable(doc)) return doc
+    logger.error({ kind: doc.kind, id: doc.id }, 'a document of the feed cannot be used and is left out')
+    return { ...doc, body: null }
   }
 
   function fenceChange({ kind, tenant, id, body }: DocChange): FenceChange[] {
@@ -181,7 +189,6 @@ export function createFollower(parts: FollowerParts): Follower {
       const fence = normaliseFeature(JSON.parse(body), { position: 0, repair: false })
       return [{ put: { ...fence, id, tenant } }]
     } catch (error) {
-      // One that cannot be used must not stop those behind it; what was in force of it goes, as it is no longer what was asked for.
       logger.error({ fence: id, error: textOf(error) }, 'a fence of the feed cannot be used and is left out')
       return [{ remove: { id, tenant } }]
     }
@@ -207,8 +214,10 @@ export function createFollower(parts: FollowerParts): Follower {
         if (problem === null)
           logger.error({ error: textOf(error) }, 'the feed cannot be followed; what is in force stays')
         problem = textOf(error)
-        retryAt = parts.clock() + Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** failures++)
-        return
+        // Whoever fills it anew is heard of, and asking costs nothing.
+        if (!(error instanceof FeedHasLess))
+          retryAt = parts.clock() + Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** failures++)
+        break
       }
     }
     await report()
@@ -217,7 +226,16 @@ export function createFollower(parts: FollowerParts): Follower {
   async function report(): Promise<void> {
     if (head === null) return
     const { epoch, seq } = head
-    await feed.report({ node: parts.name, epoch, seq, at: parts.clock(), problem }).catch(() => {})
+    const report = {
+      node: parts.name,
+      epoch,
+      seq,
+      at: parts.clock(),
+      problem,
+      inFlightSince: parts.inFlightSince(),
+      retention: parts.retention(),
+    }
+    await feed.report(report).catch(() => {})
   }
 
   return {
@@ -227,7 +245,10 @@ export function createFollower(parts: FollowerParts): Follower {
       return packed ?? packFences([])
     },
     start() {
-      unwatch = feed.watch(look)
+      unwatch = feed.watch(() => {
+        retryAt = 0 // whoever was told by the store need not wait until it may be back
+        look()
+      })
       timer = setInterval(look, LOOK_MS)
       timer.unref()
       look()
@@ -242,14 +263,9 @@ export function createFollower(parts: FollowerParts): Follower {
   }
 }
 
-/** Was the step made from this head, and is it whole? */
-function fits(step: FeedStep, head: FeedHead): boolean {
-  const { seq, prev, hash, action, audit } = step
-  return seq === head.seq + 1 && prev === head.hash && hash === stepHash(prev, action, audit)
-}
-
-function nameAndBody({ kind, tenant, id, body }: Doc): DocChange {
-  return { kind, tenant, id, body }
+/** Is this the beginning of an epoch, or an earlier place of the same one, and was there more before? */
+function hasLess(now: FeedHead, had: FeedHead | null): boolean {
+  return had !== null && now.seq < had.seq && (now.seq === 0 || now.epoch === had.epoch)
 }
 
 function textOf(error: unknown): string {

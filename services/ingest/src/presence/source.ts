@@ -13,8 +13,10 @@ import { rulesOf } from './rules.ts'
 import { createSubjects, type Subjects } from './subjects.ts'
 import { createSweeper, type Sweeper } from './sweeper.ts'
 
-/** One store of the main thread, or settings from which every thread that serves makes its own. */
-export type PresenceSource = { readonly store: PresenceStore } | { readonly redis: RedisOptions }
+/** Stores of the main thread, or settings from which every thread that serves makes its own: records of devices, and requests about privacy. */
+export type PresenceSource =
+  | { readonly store: PresenceStore; readonly requests: PresenceStore }
+  | { readonly redis: RedisOptions }
 
 /**
  * What a node of a cluster is given for its settings.
@@ -24,8 +26,16 @@ export type PresenceSource = { readonly store: PresenceStore } | { readonly redi
 export function presenceOf(config: NodeConfig & RedisConfig): { readonly presence?: PresenceSource } {
   if (config.presence === 'off') return {}
   if (config.redisUrl === undefined)
-    throw new Error('FENCEPOST_PRESENCE is on: set FENCEPOST_REDIS_URL, or FENCEPOST_PRESENCE=off for matches only')
+    throw new Error(
+      `FENCEPOST_PRESENCE is ${config.presence}: set FENCEPOST_REDIS_URL, or FENCEPOST_PRESENCE=off for matches only`,
+    )
   return { presence: { redis: { url: config.redisUrl, commandTimeoutMs: config.redisTimeoutMs } } }
+}
+
+/** Where requests about privacy are kept beside the records: under keys of their own. */
+export function requestStoreFrom(source: PresenceSource, logger: Logger): PresenceStore {
+  if ('requests' in source) return source.requests
+  return createRedisPresenceStore({ ...source.redis, prefix: REQUESTS_PREFIX }, { logger })
 }
 
 export function presenceStoreFrom(source: PresenceSource, logger: Logger): PresenceStore {
@@ -35,10 +45,16 @@ export function presenceStoreFrom(source: PresenceSource, logger: Logger): Prese
 /** The moment of an index, a book and a place in the feed, made anew when one of them is another. */
 export function createMoments(
   index: () => FenceIndex,
-  view: Pick<FeedView, 'book' | 'place'> = createFeedView(parseSdkKeys('')),
+  view: Pick<FeedView, 'book' | 'place' | 'tenant'> = createFeedView(parseSdkKeys('')),
 ): () => PipelineMoment {
   let { book } = view
-  const momentOf = (of: FenceIndex): PipelineMoment => ({ index: of, feed: view.place(), rules: rulesOf(of, book) })
+  const momentOf = (of: FenceIndex): PipelineMoment => ({
+    index: of,
+    book,
+    feed: view.place(),
+    rules: rulesOf(of, book),
+    tenantRules: view.tenant,
+  })
   let last = momentOf(index())
   return () => {
     const now = index()
@@ -49,6 +65,9 @@ export function createMoments(
     return last
   }
 }
+
+/** Before the keys of requests in Redis. */
+export const REQUESTS_PREFIX = 'fencepost:requests'
 
 export interface Presence {
   readonly subjects: Subjects
@@ -70,14 +89,16 @@ export function createPresence(parts: {
   const contentType: ContentType = config.eventFormat === 'json' ? 'application/json' : 'application/msgpack'
   const subjects = createSubjects({
     ...parts,
+    keepsPresence: config.presence === 'on',
     settings: presenceSettings(config),
     contentType,
     cacheSize: config.presenceCache,
+    choicesKeptMs: config.choiceRetentionS * 1000,
   })
   return { subjects, sweeper: createSweeper({ subjects, counters, logger, ready: () => store.healthy() }) }
 }
 
-function presenceSettings(config: NodeConfig): PresenceSettings {
+export function presenceSettings(config: NodeConfig): PresenceSettings {
   return {
     ...PRESENCE_DEFAULTS,
     ttlMs: config.presenceTtlS * 1000,

@@ -1,34 +1,33 @@
-// One device's batch after the other: read its record, decide, write it back with one compare-and-set, and only then publish what was
-// decided. What is published was written before, so that a crash anywhere repeats the same bytes and forgets nothing.
-import { randomBytes } from 'node:crypto'
+// One device's batch after the other: read its record, see what may be done, decide, write it back with one compare-and-set, and only then
+// publish what was decided. What is published was written before, so that a crash anywhere repeats the same bytes and forgets nothing; and
+// a choice that its person has made meanwhile makes the compare-and-set fail, so that nothing is published past it.
+import { type ContentType, type RecordBatch, StoreError, type Transition } from '@fencepost/model'
 import {
-  type ContentType,
-  type EventSink,
-  type PresenceStore,
-  type RecordBatch,
-  StoreError,
-  type Transition,
-  VERSION_LENGTH,
-  type VersionedRecord,
-} from '@fencepost/model'
-import { GenerationCache, type Identities, type Identity } from '@fencepost/policy'
+  type Identities,
+  type Identity,
+  isOfUse,
+  mayKeepPresence,
+  NO_CHOICE,
+  type Permission,
+  PING_POLICY,
+  type PingPolicy,
+  type PrivacyState,
+  type Refusal,
+  type TenantRules,
+} from '@fencepost/policy'
 import {
   advance,
   type DeviceRecord,
-  decodeRecord,
-  dueAt,
-  encodeRecord,
   type FeedPlace,
   NOWHERE,
   type PresenceBatch,
   type PresenceRules,
-  type PresenceSettings,
   type PresenceState,
   sweep,
 } from '@fencepost/presence'
 import { encodeTransitions, transitionId } from '@fencepost/wire'
-import type { PresenceCounters } from './counters.ts'
-import { expiryOf } from './record-expiry.ts'
+import { expiryOf, isSomewhere } from './record-expiry.ts'
+import { createRecords, type Known, type RecordsParts } from './records.ts'
 
 /** The fences and campaigns that a batch was matched with. */
 export interface Moment {
@@ -36,20 +35,16 @@ export interface Moment {
   readonly rules: (tenant: string) => PresenceRules
 }
 
-export interface SubjectsParts {
-  readonly store: PresenceStore
-  readonly sink: EventSink
+export interface SubjectsParts extends RecordsParts {
   readonly identities: Identities
-  readonly settings: PresenceSettings
   readonly contentType: ContentType
-  /** Devices whose record is kept in memory, which saves the read; the compare-and-set tells when it is stale. */
-  readonly cacheSize: number
-  readonly counters: PresenceCounters
+  /** False: nothing is kept of where a device is, and only what its person has chosen is looked at. */
+  readonly keepsPresence: boolean
+  readonly policy?: PingPolicy
   /** The moment in force now. */
   readonly moment: () => Moment
   /** Resolves when the feed has come to `place` (true) or after so long without (false). */
   readonly reached: (place: FeedPlace) => Promise<boolean>
-  readonly clock: () => number
 }
 
 /** One batch that has been matched. */
@@ -58,16 +53,34 @@ export interface SubjectBatch extends PresenceBatch {
   readonly identity: Identity
   /** To be published with its transitions; null = no ping has a hit. */
   readonly matches: RecordBatch | null
+  /** What the batch's own flags permit, which refuse nothing. */
+  readonly permission: Permission
+  readonly tenantRules: TenantRules
 }
+
+/** Null: taken. `withheld`: taken, but nobody was told of its matches. Else nothing of it was processed. */
+export type Taken = null | 'withheld' | 'feed_behind' | Refusal
 
 export interface Subjects {
   /**
-   * Moves presence by a batch and publishes its events: all durable when it resolves with null. Batches of one device follow one
-   * another. Rejects with a StoreError or a SinkError; the batch may be sent again then.
+   * Moves presence by a batch and publishes its events, as far as its person permits: all durable when it resolves. Batches of one
+   * device follow one another. Rejects with a StoreError or a SinkError; the batch may be sent again then.
    */
-  take(batch: SubjectBatch, moment: Moment): Promise<null | 'feed_behind'>
+  take(batch: SubjectBatch, moment: Moment): Promise<Taken>
   /** Makes what has fallen due in one bucket; returns how many records it has met. Rejects like `take`. */
   sweep(bucket: number): Promise<number>
+  /**
+   * Changes what is kept of a person's choices; what may not be kept of where they are goes at once. `change` may be asked several times,
+   * each time with the record as it then is. Returns the record as written. Rejects with a StoreError.
+   */
+  choose(of: SubjectOf, change: (record: DeviceRecord | null) => PrivacyState): Promise<DeviceRecord>
+  /** The record as it is. Rejects with a StoreError. */
+  record(subject: Uint8Array): Promise<DeviceRecord | null>
+}
+
+export interface SubjectOf {
+  readonly subject: Uint8Array
+  readonly tenant: string
 }
 
 /** A record moves under a batch this often at most before the batch is given up. */
@@ -75,67 +88,45 @@ const MAX_ATTEMPTS = 40
 /** Whoever loses again and again waits a little, by chance and ever longer, so that not all come back together. */
 const PATIENT_AFTER = 3
 const MAX_PAUSE_MS = 64
-/** What is pending in a record is published by a sweep if nobody else has after so long. */
-const PENDING_GRACE_MS = 5000
 /** Records of one bucket that a sweep looks at in one go. */
 const SWEEP_LIMIT = 64
 
-interface Known {
-  /** Null: there is no record. */
-  readonly version: string | null
-  readonly record: DeviceRecord | null
-  /** What is pending in it has been published from here. */
-  published: boolean
-}
-
 export function createSubjects(parts: SubjectsParts): Subjects {
-  const { store, sink, identities, settings, contentType, counters, clock } = parts
-  const cache = new GenerationCache<Known>(parts.cacheSize)
-  /** The last batch or sweep of each device that is under way here. */
-  const busy = new Map<string, Promise<unknown>>()
-  const nextVersion = createVersions()
+  const { store, identities, settings, contentType, counters, clock, sink, keepsPresence, policy = PING_POLICY } = parts
+  const records = createRecords(parts)
 
-  /** Runs `work` when what was begun for the device before has ended, either way. */
-  function inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const before = busy.get(name)
-    const turn = before === undefined ? work() : before.then(work, work)
-    busy.set(name, turn)
-    const over = (): void => {
-      if (busy.get(name) === turn) busy.delete(name)
-    }
-    turn.then(over, over)
-    return turn
-  }
-
-  async function load(name: string, subject: Uint8Array): Promise<Known> {
-    counters.reads++
-    const known = knownFrom(await store.read(subject))
-    cache.set(name, known)
-    return known
-  }
-
-  async function take(whole: SubjectBatch, first: Moment): Promise<null | 'feed_behind'> {
-    const { subject } = whole.identity
-    const name = nameOf(subject)
+  async function take(whole: SubjectBatch, first: Moment): Promise<Taken> {
+    const { identity, tenant, permission, tenantRules } = whole
+    const { subject } = identity
     let batch = whole
     let moment = first
     let { matches } = whole
-    let known = cache.get(name) ?? (await load(name, subject))
+    let withheld = false
+    let known = records.cached(subject) ?? (await records.load(subject))
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      let allowed = policy.ofRecord(permission, known.record?.privacy ?? null, tenantRules)
+      const writes = keepsPresence && allowed.transitions && allowed.refused === null
+      if (!writes) {
+        // No compare-and-set will tell whether the record is stale.
+        known = await records.load(subject)
+        allowed = policy.ofRecord(permission, known.record?.privacy ?? null, tenantRules)
+        if (allowed.refused !== null) return allowed.refused
+        if (!keepsPresence || !allowed.transitions) return publishOnly(matches, allowed)
+      }
       if (isBehind(moment.feed, known.record?.feed)) {
         if (!(await parts.reached((known.record as DeviceRecord).feed))) return 'feed_behind'
         moment = parts.moment()
       }
-      await publishPending(known)
-      const rules = moment.rules(batch.tenant)
+      await records.publishPending(known)
+      const rules = moment.rules(tenant)
       const moved = advance(known.record?.state ?? NOWHERE, batch, {
         rules,
         settings,
-        ids: (...of) => transitionId(batch.identity.idKey, ...of),
+        ids: (...of) => transitionId(identity.idKey, ...of),
       })
-      const { tenant, identity } = batch
-      const record = recordOf({ tenant, identity, feed: moment.feed, ...moved }, batch.received)
-      const written = await write(name, subject, known, record, rules)
+      const privacy = known.record?.privacy ?? null
+      const record = recordOf({ tenant, identity, feed: moment.feed, privacy, ...moved }, batch.received)
+      const written = await records.write(subject, known, record, rules)
       if ('lostTo' in written) {
         known = written.lostTo
         await pauseAfter(attempt)
@@ -145,15 +136,24 @@ export function createSubjects(parts: SubjectsParts): Subjects {
       counters.late += moved.late
       counters.crowded += moved.crowded
       for (const { kind } of moved.transitions) counters.transitions[kind]++
-      await publishAll(known, matches)
+      withheld ||= matches !== null && !allowed.matches
+      await records.publishAll(known, allowed.matches ? matches : null)
       matches = null
-      clear(name, subject, known, rules)
-      if (!moved.more) return null
+      records.clear(subject, known, rules)
+      if (!moved.more) return withheld ? 'withheld' : null
       batch = { ...batch, observations: batch.observations.filter(({ observed }) => observed > lastOf(moved.state)) }
-      known = cache.get(name) ?? (await load(name, subject))
+      known = records.cached(subject) ?? (await records.load(subject))
       attempt = -1 // each step of a batch has its own
     }
     throw new StoreError('unavailable', `the record changed ${MAX_ATTEMPTS} times under one batch`)
+  }
+
+  /** Of a batch that is not to move presence. */
+  async function publishOnly(matches: RecordBatch | null, allowed: Permission): Promise<Taken> {
+    if (matches === null) return null
+    if (!allowed.matches) return 'withheld'
+    await sink.publish(matches)
+    return null
   }
 
   function recordOf(
@@ -162,107 +162,25 @@ export function createSubjects(parts: SubjectsParts): Subjects {
       readonly identity: Identity
       readonly feed: FeedPlace
       readonly state: PresenceState
+      readonly privacy: PrivacyState | null
       readonly transitions: readonly Transition[]
     },
     receivedMs: number,
   ): DeviceRecord {
-    const { tenant, feed, state, transitions, identity } = of
-    if (transitions.length === 0) return { tenant, feed, state, pending: null }
+    const { tenant, feed, state, privacy, transitions, identity } = of
     const { pseudonym } = identity
-    return {
-      tenant,
-      feed,
-      state,
-      pending: encodeTransitions({ transitions, tenant, pseudonym, receivedMs, contentType }),
-    }
-  }
-
-  /** The record as it is now known, or what has taken its place meanwhile. */
-  async function write(
-    name: string,
-    subject: Uint8Array,
-    known: Known,
-    record: DeviceRecord,
-    rules: PresenceRules,
-  ): Promise<Known | { readonly lostTo: Known }> {
-    const { state, pending } = record
-    const due = dueAt(state, { rules, settings })
-    const pendingDue = clock() + PENDING_GRACE_MS
-    const version = nextVersion()
-    counters.writes++
-    let outcome: Awaited<ReturnType<PresenceStore['write']>>
-    try {
-      outcome = await store.write(subject, known.version, {
-        version,
-        bytes: encodeRecord(record),
-        dueMs: pending === null ? due : Math.min(pendingDue, due ?? pendingDue),
-        expiresMs: expiryOf(state, settings.ttlMs),
-      })
-    } catch (error) {
-      cache.delete(name) // it may have been written
-      throw error
-    }
-    if (outcome !== null) {
-      counters.conflicts++
-      const lostTo = knownFrom(outcome.current)
-      cache.set(name, lostTo)
-      return { lostTo }
-    }
-    const next = { version, record, published: pending === null }
-    cache.set(name, next)
-    return next
-  }
-
-  async function publishPending(known: Known): Promise<void> {
-    const pending = known.record?.pending ?? null
-    if (pending === null || known.published) return
-    counters.repeated++
-    await sink.publish(pending)
-    known.published = true
-  }
-
-  /** All or an error: but whatever came of one, the other is settled too. */
-  async function publishAll(known: Known, matches: RecordBatch | null): Promise<void> {
-    const pending = known.record?.pending ?? null
-    const [told, matched] = await Promise.allSettled([
-      pending === null ? null : sink.publish(pending),
-      matches === null ? null : sink.publish(matches),
-    ])
-    if (told.status === 'rejected') throw told.reason
-    known.published = true
-    if (matched.status === 'rejected') throw matched.reason
-  }
-
-  /** Takes what is published out of the record. Nobody waits for it: who finds it there publishes the same again. */
-  function clear(name: string, subject: Uint8Array, known: Known, rules: PresenceRules): void {
-    if (known.record === null || known.record.pending === null) return
-    const record = { ...known.record, pending: null }
-    const next: Known = { version: nextVersion(), record, published: true }
-    cache.set(name, next)
-    const forget = (): void => {
-      if (cache.get(name) === next) cache.delete(name)
-    }
-    counters.writes++
-    store
-      .write(subject, known.version, {
-        version: next.version as string,
-        bytes: encodeRecord(record),
-        dueMs: dueAt(record.state, { rules, settings }),
-        expiresMs: expiryOf(record.state, settings.ttlMs),
-      })
-      .then((outcome) => {
-        if (outcome !== null) forget()
-      }, forget)
+    const pending =
+      transitions.length === 0 ? null : encodeTransitions({ transitions, tenant, pseudonym, receivedMs, contentType })
+    return { tenant, feed, state, privacy, pending }
   }
 
   async function sweepOne(subject: Uint8Array): Promise<void> {
-    const name = nameOf(subject)
-    const known = await load(name, subject)
+    const known = await records.load(subject)
     const { record } = known
     const moment = parts.moment()
-    if (record === null || isBehind(moment.feed, record.feed)) return
-    await publishPending(known)
-    const { tenant } = record
+    if (record === null || record.privacy?.restricted === true || isBehind(moment.feed, record.feed)) return
+    await records.publishPending(known)
+    const { tenant, privacy } = record
     const identity = identities.ofSubject(subject)
     const rules = moment.rules(tenant)
     const now = clock()
@@ -271,29 +189,57 @@ export function createSubjects(parts: SubjectsParts): Subjects {
       settings,
       ids: (...of) => transitionId(identity.idKey, ...of),
     })
-    const next = recordOf({ tenant, identity, feed: moment.feed, state, transitions }, now)
-    const written = await write(name, subject, known, next, rules)
+    const isOver = isSomewhere(state) && privacy !== null && isOfUse(privacy) && now >= expiryOf(state, settings.ttlMs)
+    const left = isOver ? NOWHERE : state
+    const next = recordOf({ tenant, identity, feed: moment.feed, privacy, state: left, transitions }, now)
+    const written = await records.write(subject, known, next, rules)
     if ('lostTo' in written) return // somebody else has moved it, and left it due when it is
     for (const { kind } of transitions) counters.transitions[kind]++
     counters.swept += transitions.length
-    await publishAll(written, null)
-    clear(name, subject, written, rules)
+    await records.publishAll(written, null)
+    records.clear(subject, written, rules)
+  }
+
+  async function choose(
+    { subject, tenant }: SubjectOf,
+    change: (record: DeviceRecord | null) => PrivacyState,
+  ): Promise<DeviceRecord> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const known: Known = await records.load(subject)
+      const { feed, rules } = parts.moment()
+      const privacy = change(known.record)
+      const keeps = mayKeepPresence(privacy)
+      const before = known.record
+      const record: DeviceRecord = {
+        tenant: before?.tenant ?? tenant,
+        feed: before?.feed ?? feed,
+        state: keeps && before !== null ? before.state : NOWHERE,
+        privacy,
+        pending: keeps && !privacy.restricted ? (before?.pending ?? null) : null,
+      }
+      const written = await records.write(subject, known, record, rules(tenant))
+      if (!('lostTo' in written)) return record
+      await pauseAfter(attempt)
+    }
+    throw new StoreError('unavailable', `the record changed ${MAX_ATTEMPTS} times under one choice`)
   }
 
   return {
-    take: (batch, moment) => inTurn(nameOf(batch.identity.subject), () => take(batch, moment)),
+    take: (batch, moment) => records.inTurn(batch.identity.subject, () => take(batch, moment)),
     async sweep(bucket) {
       const due = await store.due(bucket, clock(), SWEEP_LIMIT)
-      const settled = await Promise.allSettled(due.map((subject) => inTurn(nameOf(subject), () => sweepOne(subject))))
+      const settled = await Promise.allSettled(due.map((subject) => records.inTurn(subject, () => sweepOne(subject))))
       for (const one of settled) if (one.status === 'rejected') throw one.reason
       return due.length
     },
+    choose: (of, change) => records.inTurn(of.subject, () => choose(of, change)),
+    record: async (subject) => (await records.load(subject)).record,
   }
 }
 
-function knownFrom(stored: VersionedRecord | null): Known {
-  if (stored === null) return { version: null, record: null, published: true }
-  return { version: stored.version, record: decodeRecord(stored.bytes), published: false }
+/** What is chosen, where somebody has chosen something. */
+export function privacyOf(record: DeviceRecord | null): PrivacyState {
+  return record?.privacy ?? NO_CHOICE
 }
 
 function pauseAfter(attempt: number): Promise<void> | undefined {
@@ -309,15 +255,4 @@ function lastOf({ last }: PresenceState): number {
 /** Has the writer of a record seen more of the feed than this node? */
 function isBehind(mine: FeedPlace, writer: FeedPlace | undefined): boolean {
   return writer !== undefined && writer.epoch === mine.epoch && writer.seq > mine.seq
-}
-
-function nameOf(subject: Uint8Array): string {
-  return Buffer.from(subject.buffer, subject.byteOffset, subject.byteLength).toString('latin1')
-}
-
-/** Versions that no other node makes: a random beginning for this one, and a number. */
-function createVersions(): () => string {
-  const own = randomBytes(4).toString('base64url')
-  let number = 0
-  return () => own + (number++).toString(36).padStart(VERSION_LENGTH - own.length, '0')
 }

@@ -3,7 +3,8 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { PackedFences } from '@fencepost/match'
 import type { Logger } from '@fencepost/model'
-import type { RedisOptions } from '@fencepost/redis'
+import type { RecipientEntry, RetentionRow } from '@fencepost/policy'
+import type { RedisPresenceOptions } from '@fencepost/redis'
 import type { KafkaConfig, NodeConfig } from '../config.ts'
 import type { FeedUpdate } from '../feed/feed-view.ts'
 import type { SinkRoomLimits } from './sink-room.ts'
@@ -26,7 +27,7 @@ export type ThreadSink =
 
 /** How a thread reaches the store of presence: by itself, or through the main thread. */
 export type ThreadStore =
-  | { readonly kind: 'redis'; readonly options: RedisOptions }
+  | { readonly kind: 'redis'; readonly options: RedisPresenceOptions }
   | { readonly kind: 'proxy'; readonly port: MessagePort }
 
 /** All that a serving thread is made from. */
@@ -39,9 +40,11 @@ export interface ThreadOrder {
   readonly maxConnections: number
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
+  readonly retention: readonly RetentionRow[]
+  readonly recipients: readonly RecipientEntry[]
   readonly sink: ThreadSink
-  /** Null = presence is off. */
-  readonly store: ThreadStore | null
+  /** Null = there are none. */
+  readonly stores: { readonly presence: ThreadStore; readonly requests: ThreadStore } | null
   /** The fences in force when the thread was made; later ones come by `fencePort`. */
   readonly fences: FenceEdition
   /** The same of what else the feed has brought. */
@@ -76,6 +79,8 @@ export type FromThread =
       readonly values: Float64Array
       readonly sinkHealthy: boolean
       readonly storeHealthy: boolean
+      /** Since when its oldest batch has been under way, epoch ms, or null. */
+      readonly inFlightSince: number | null
     }
   | {
       readonly kind: 'log'

@@ -10,7 +10,7 @@ import { kafkaSinkFrom } from '../kafka-sink.ts'
 import { createServing } from '../serving.ts'
 import { type ServingCounts, valuesOf } from '../serving-counts.ts'
 import { createFenceReader } from './fence-swap.ts'
-import type { FromThread, ThreadOrder, ToThread } from './order.ts'
+import type { FromThread, ThreadOrder, ThreadStore, ToThread } from './order.ts'
 import { createSinkProxy } from './sink-proxy.ts'
 import { createSinkRoom } from './sink-room.ts'
 import { createStoreProxy } from './store-proxy.ts'
@@ -24,7 +24,9 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
   const say = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
   const logger = loggerTo(say)
   const { sink, kafka } = sinkOf(order, logger)
-  const store = storeOf(order, logger)
+  const { stores } = order
+  const store = stores === null ? null : storeOf(stores.presence, logger)
+  const requests = stores === null ? null : storeOf(stores.requests, logger)
   const fences = createFenceReader({ first: order.fences, port: order.fencePort, epoch: order.epoch })
   const open = new Int32Array(order.open)
   let stage: 'starting' | 'serving' | 'stopping' = 'starting'
@@ -36,9 +38,11 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
     logger,
     sink,
     // One thread goes round for all of them.
-    presence: store === null ? null : { store, sweeps: thread === 1 },
+    presence: store === null || requests === null ? null : { store, requests, sweeps: thread === 1 },
     rootKey: order.rootKey,
     pseudonymKey: order.pseudonymKey,
+    retention: order.retention,
+    recipients: order.recipients,
     index: fences.index,
     closed: () => (stage === 'starting' ? 'not_ready' : stage === 'stopping' ? 'stopping' : null),
     clock: () => Date.now(),
@@ -54,7 +58,10 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
     counts.bodyMemoryBytes = serving.bodyMemoryBytes()
     const values = valuesOf(counts)
     const storeHealthy = store?.healthy() !== false
-    say({ kind: 'counts', ask, values, sinkHealthy: sink.healthy(), storeHealthy }, [values.buffer as ArrayBuffer])
+    const inFlightSince = serving.inFlightSince()
+    say({ kind: 'counts', ask, values, sinkHealthy: sink.healthy(), storeHealthy, inFlightSince }, [
+      values.buffer as ArrayBuffer,
+    ])
   }
   const signOfLife = setInterval(() => count(), SIGN_OF_LIFE_MS)
 
@@ -89,6 +96,8 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
   lifecycle.add({ name: 'sink', start: () => sink.start(), stop: (deadlineMs) => sink.stop(deadlineMs) })
   if (store !== null)
     lifecycle.add({ name: 'presence', start: () => store.start(), stop: (deadlineMs) => store.stop(deadlineMs) })
+  if (requests !== null)
+    lifecycle.add({ name: 'requests', start: () => requests.start(), stop: (deadlineMs) => requests.stop(deadlineMs) })
   lifecycle.add({
     name: 'public port',
     start: async () => {
@@ -137,8 +146,7 @@ function sinkOf({ thread, sink }: ThreadOrder, logger: Logger): { sink: EventSin
   return { sink: kafka, kafka }
 }
 
-function storeOf({ store }: ThreadOrder, logger: Logger): PresenceStore | null {
-  if (store === null) return null
+function storeOf(store: ThreadStore, logger: Logger): PresenceStore {
   return store.kind === 'proxy' ? createStoreProxy(store.port) : createRedisPresenceStore(store.options, { logger })
 }
 

@@ -1,10 +1,11 @@
 // The threads that serve, seen from the main thread: started on one port, summed up, replaced when one fails, stopped together.
 import { MessageChannel } from 'node:worker_threads'
-import type { EventSink, Logger } from '@fencepost/model'
+import type { EventSink, Logger, PresenceStore } from '@fencepost/model'
+import type { RecipientEntry, RetentionRow } from '@fencepost/policy'
 import type { KafkaConfig, NodeConfig } from '../config.ts'
 import type { FeedUpdate } from '../feed/feed-view.ts'
 import { createViewHub } from '../feed/view-hub.ts'
-import type { PresenceSource } from '../presence/source.ts'
+import { type PresenceSource, REQUESTS_PREFIX } from '../presence/source.ts'
 import { createServingCounts, type ServingCounts, settleEnded, sumInto } from '../serving-counts.ts'
 import type { FencePublisher } from './fence-swap.ts'
 import type { ThreadOrder, ThreadSink, ThreadStore } from './order.ts'
@@ -21,6 +22,8 @@ export interface ServingThreadsParts {
   readonly sink: EventSink | { readonly kafka: NodeConfig & KafkaConfig }
   /** Absent = presence is off. */
   readonly presence?: PresenceSource
+  readonly retention: readonly RetentionRow[]
+  readonly recipients: readonly RecipientEntry[]
   readonly rootKey: Uint8Array
   readonly pseudonymKey: Uint8Array
   readonly fences: FencePublisher
@@ -32,6 +35,8 @@ export interface ThreadState {
   readonly sink: 'connected' | 'not connected'
   /** Does it reach the store of presence? */
   readonly store: boolean
+  /** Since when its oldest batch has been under way, epoch ms, or null; as of its last sign of life. */
+  readonly inFlightSince: number | null
   readonly connections: number
 }
 
@@ -97,15 +102,17 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
     const { thread } = seat
     const fenceChannel = new MessageChannel()
     const { sink, ports, detach } = sinkFor(thread)
-    const store = storeFor()
+    const stores = storesFor()
     fences.add(fenceChannel.port1)
     const order: ThreadOrder = {
       ...share,
       thread,
       rootKey: parts.rootKey,
       pseudonymKey: parts.pseudonymKey,
+      retention: parts.retention,
+      recipients: parts.recipients,
       sink,
-      store: store.store,
+      stores: stores.stores,
       fences: fences.current,
       view: view.current(),
       fencePort: fenceChannel.port2,
@@ -113,14 +120,14 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
       open: open.buffer as SharedArrayBuffer,
     }
     Atomics.store(open, thread - 1, 1)
-    const run = new ThreadRun(order, [fenceChannel.port2, ...ports, ...store.ports], logger)
+    const run = new ThreadRun(order, [fenceChannel.port2, ...ports, ...stores.ports], logger)
     seat.run = run
     seat.quietLooks = 0
     seat.letGo = () => {
       fences.remove(fenceChannel.port1)
       fenceChannel.port1.close()
       detach()
-      store.detach()
+      stores.detach()
     }
     void run.ended.then((end) => ended(seat, run, end))
     return run
@@ -139,13 +146,29 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
     return { sink, ports: [port2], detach }
   }
 
-  function storeFor(): { store: ThreadStore | null; ports: MessageChannel['port2'][]; detach: () => void } {
+  function storesFor(): { stores: ThreadOrder['stores']; ports: MessageChannel['port2'][]; detach: () => void } {
     const { presence } = parts
-    if (presence === undefined) return { store: null, ports: [], detach: () => {} }
-    if ('redis' in presence) return { store: { kind: 'redis', options: presence.redis }, ports: [], detach: () => {} }
+    if (presence === undefined) return { stores: null, ports: [], detach: () => {} }
+    if ('redis' in presence) {
+      const records: ThreadStore = { kind: 'redis', options: presence.redis }
+      const requests: ThreadStore = { kind: 'redis', options: { ...presence.redis, prefix: REQUESTS_PREFIX } }
+      return { stores: { presence: records, requests }, ports: [], detach: () => {} }
+    }
+    const [records, requests] = [proxied(presence.store), proxied(presence.requests)]
+    return {
+      stores: { presence: records.store, requests: requests.store },
+      ports: [records.port, requests.port],
+      detach() {
+        records.detach()
+        requests.detach()
+      },
+    }
+  }
+
+  function proxied(store: PresenceStore): { store: ThreadStore; port: MessageChannel['port2']; detach: () => void } {
     const { port1, port2 } = new MessageChannel()
-    const { detach } = attachStore(presence.store, port1)
-    return { store: { kind: 'proxy', port: port2 }, ports: [port2], detach }
+    const { detach } = attachStore(store, port1)
+    return { store: { kind: 'proxy', port: port2 }, port: port2, detach }
   }
 
   /** Whatever way a thread ended: nothing of it stays behind but its counts, and another one takes its place. */
@@ -258,6 +281,7 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
                 : 'starting',
         sink: run?.sinkHealthy === true ? 'connected' : 'not connected',
         store: run?.storeHealthy === true,
+        inFlightSince: run?.inFlightSince ?? null,
         connections: run?.counts.http.connections ?? 0,
       })),
     replaced: () => replaced,

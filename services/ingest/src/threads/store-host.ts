@@ -13,8 +13,9 @@ export function attachStore(store: PresenceStore, port: MessagePort): { detach()
   async function ask(question: StoreQuestion): Promise<unknown> {
     if (question.ask === 'read') return store.read(question.subject)
     if (question.ask === 'write') return store.write(question.subject, question.expected, question.next)
+    if (question.ask === 'due') return store.due(question.bucket, question.nowMs, question.limit)
     if (question.ask === 'compact') return store.compact()
-    return store.due(question.bucket, question.nowMs, question.limit)
+    return store.scan(question.cursor, question.limit)
   }
 
   port.on('message', (question: StoreQuestion) => {

@@ -18,6 +18,7 @@ export type StoreQuestion = { readonly number: number } & (
       readonly next: RecordToStore
     }
   | { readonly ask: 'due'; readonly bucket: number; readonly nowMs: number; readonly limit: number }
+  | { readonly ask: 'scan'; readonly cursor: string; readonly limit: number }
   | { readonly ask: 'compact' }
 )
 
@@ -75,5 +76,6 @@ export function createStoreProxy(port: MessagePort): PresenceStore {
     write: (subject, expected, next) => ask<WriteOutcome>({ ask: 'write', subject, expected, next }),
     due: (bucket, nowMs, limit) => ask<Uint8Array[]>({ ask: 'due', bucket, nowMs, limit }),
     compact: () => ask<void>({ ask: 'compact' }),
+    scan: (cursor, limit) => ask<Awaited<ReturnType<PresenceStore['scan']>>>({ ask: 'scan', cursor, limit }),
   }
 }

@@ -36,6 +36,7 @@ export class ThreadRun {
   state: 'starting' | 'serving' | 'ended' = 'starting'
   sinkHealthy = false
   storeHealthy = false
+  inFlightSince: number | null = null
   /** Has it said anything since this was last set to false? */
   heard = true
   readonly #worker: Worker
@@ -117,6 +118,7 @@ export class ThreadRun {
         setValues(this.counts, message.values)
         this.sinkHealthy = message.sinkHealthy
         this.storeHealthy = message.storeHealthy
+        this.inFlightSince = message.inFlightSince
         this.#asked.get(message.ask)?.()
         return
       case 'log':

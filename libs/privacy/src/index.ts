@@ -1,0 +1,16 @@
+export { createRequestBook, type KnownRequest, newRequestId, type RequestBook } from './book.ts'
+export { consentOf, EXPORT_FORMAT, EXPORT_SCHEMA, heldInRecord } from './document.ts'
+export { createHoldings, type Holdings, type HoldingsParts, MAX_EVENTS, type Whom } from './holdings.ts'
+export {
+  decodeRequest,
+  encodeRequest,
+  LEGAL_DEADLINE_MS,
+  newRequest,
+  type PrivacyRequest,
+  type Proof,
+  REQUEST_TYPES,
+  type RequestType,
+  STEPS,
+  type Step,
+} from './request.ts'
+export { createRunner, type Hands, type Runner, type RunnerCounters } from './runner.ts'

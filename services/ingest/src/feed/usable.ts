@@ -1,0 +1,22 @@
+// Which documents of the feed a node can use. Control lets only such through; what was written past it must not stop what is right.
+import { readCampaign } from '@fencepost/match/eligibility'
+import type { DocChange, DocName } from '@fencepost/model'
+import { VIEW_KINDS } from './feed-view.ts'
+
+/** Tokens are control's. */
+export function isOurs({ kind }: DocName): boolean {
+  return kind === 'fence' || VIEW_KINDS.has(kind)
+}
+
+/** Can it be read as what its kind says? Of a fence only its frame is looked at: its geometry is checked where it is indexed. */
+export function isUsable({ kind, tenant, id, body }: DocChange): boolean {
+  if (body === null) return true
+  try {
+    const value = JSON.parse(body) as Record<string, unknown>
+    if (kind === 'fence') return value['type'] === 'Feature'
+    if (kind === 'key') return typeof value['hash'] === 'string'
+    return kind !== 'campaign' || readCampaign(value, { tenant, id }).campaign !== null
+  } catch {
+    return false
+  }
+}
