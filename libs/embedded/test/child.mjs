@@ -183,6 +183,16 @@ const modes = {
     await Promise.all([writer(0), writer(1), writer(2), compacter()])
   },
 
+  // Compacts once, between two lines that a trace of system calls shows.
+  async compactOnce() {
+    const store = openStore({ dir, mapSize: 1 << 26 })
+    await store.write([{ key: Buffer.from('k'), value: Buffer.from('value') }])
+    say('compacting')
+    await store.compact()
+    say('compacted')
+    await store.close()
+  },
+
   // Holds LMDB's write lock until a line comes in: to the journal a disk that hangs.
   block() {
     const db = open({ path: dir, noSubdir: false, overlappingSync: false, encoding: 'binary' })
