@@ -16,6 +16,7 @@ import {
 } from './native.ts'
 import { OpenBodies } from './open-bodies.ts'
 import { JSON_TYPE, refusalBody } from './status.ts'
+import { checkTls, type TlsFiles } from './tls.ts'
 
 export type Method = 'get' | 'post' | 'put' | 'delete' | 'options'
 
@@ -26,6 +27,8 @@ export interface HttpServerOptions {
   /** Which server this is, for logs and errors: `public`, `admin`. */
   name: string
   logger: Logger
+  /** Absent = plain HTTP. The files are read when it starts; others that take their place need a new start. */
+  tls?: TlsFiles
   /** Bodies in collection at once, whatever their size; the next one is shed. Each costs about 1 KiB beside its bytes. */
   maxOpenBodies?: number
   /** Connections at once; the next one is closed. Stay below the limit of open files: the store and the broker need some too. */
@@ -86,7 +89,7 @@ export interface HttpServer {
   route(method: Method, path: string, handler: Handler): void
   /**
    * Listens on the port of the options, held by nobody else, or on a shared one.
-   * @throws Error naming host and port when it cannot listen there
+   * @throws Error naming host and port when it cannot listen there, and the file when TLS cannot be had
    */
   start(shared?: SharedPort): Promise<{ port: number }>
   /** Stops accepting; every answer from now on closes its connection. */
@@ -99,6 +102,8 @@ export interface HttpServer {
    */
   abandon(): void
   readonly counters: Readonly<HttpCounters>
+  /** When its certificate ends, epoch ms; null = it has none, or has not started. */
+  readonly certificateExpiresMs: number | null
   /** Bodies in collection now. */
   openBodies(): number
 }
@@ -117,6 +122,7 @@ class UwsServer implements HttpServer, Shared {
   readonly bodies: OpenBodies
   readonly streams: Shared['streams'] = new Set()
   closing = false
+  certificateExpiresMs: number | null = null
   readonly counters: HttpCounters = createHttpCounters()
   #app: NativeApp | null = null
   #listening: us_listen_socket | null = null
@@ -149,7 +155,9 @@ class UwsServer implements HttpServer, Shared {
     const { host, name } = this.#options
     const port = shared?.port ?? this.#options.port
     if (this.#app !== null || this.#stopped !== null) throw new Error(`the ${name} server was started before`)
-    const app = nativeApp()
+    const { tls = null } = this.#options
+    if (tls !== null) this.#lookAt(checkTls(tls))
+    const app = nativeApp(tls)
     this.#app = app
     this.#register(app)
     const socket = shared === undefined ? listen(app, host, port, EXCLUSIVE_PORT) : listenShared(app, host, shared)
@@ -159,6 +167,15 @@ class UwsServer implements HttpServer, Shared {
     }
     this.#listening = socket
     return { port: localPort(socket) }
+  }
+
+  #lookAt(expiresMs: number): void {
+    const { name, logger } = this.#options
+    this.certificateExpiresMs = expiresMs
+    const expires = new Date(expiresMs).toISOString()
+    if (expiresMs < Date.now())
+      logger.error({ server: name, expires }, 'the certificate has ended: clients will not connect')
+    else logger.info({ server: name, expires }, 'serving over TLS')
   }
 
   pauseListening(): void {

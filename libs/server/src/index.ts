@@ -12,3 +12,4 @@ export {
 } from './http-server.ts'
 export { retryAfter } from './retry-after.ts'
 export type { BodyStream } from './stream.ts'
+export { checkTls, type TlsFiles } from './tls.ts'

@@ -2,6 +2,7 @@
 
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js'
 import * as uws from 'uWebSockets.js'
+import type { TlsFiles } from './tls.ts'
 
 export type { HttpRequest, HttpResponse, us_listen_socket }
 
@@ -21,10 +22,11 @@ export const SHARED_PORT = 0
  * @returns a new app; the first call also removes the `uWebSockets: 20` header from every answer of the process
  * @throws Error when uWebSockets.js is not the native module (some forks fall back to a JavaScript server in silence)
  */
-export function nativeApp(): NativeApp {
+export function nativeApp(tls: TlsFiles | null): NativeApp {
   checkNative(uws.App)
   untyped._cfg?.('silent')
-  return uws.App() as unknown as NativeApp
+  const app = tls === null ? uws.App() : uws.SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certFile })
+  return app as unknown as NativeApp
 }
 
 export const { us_listen_socket_close: closeListenSocket, us_socket_local_port: localPort } = uws

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { createBodyBudget, type Exchange, type Reservation } from '../src/index.ts'
 import { echo, serve, signal } from './serving.ts'
+import { transport } from './transport.ts'
 
 const MAX = 1000
 
@@ -373,9 +374,11 @@ describe('a slow body', () => {
   })
 })
 
-describe('5,000 slow bodies at once', () => {
+describe('thousands of slow bodies at once', () => {
   it('stay within the budget, and good requests are answered meanwhile', async () => {
     const BUDGET = 4 * 1024 * 1024
+    // A handshake costs a thread milliseconds at both ends, and both are in this one.
+    const CLIENTS = transport.tls === null ? 5000 : 500
     const budget = createBodyBudget({ maxBytes: BUDGET, largeBytes: 16_384, smallShare: 0.5, shedIdleMs: 60_000 })
     const settled = signal()
     let collecting = 0
@@ -400,18 +403,19 @@ describe('5,000 slow bodies at once', () => {
             () => {},
           )
         }
-        if (collecting + refused >= 5000) settled.resolve()
+        if (collecting + refused >= CLIENTS) settled.resolve()
       })
     })
     const before = process.memoryUsage().arrayBuffers
     const slow = []
-    for (let i = 0; i < 5000; i += 250) slow.push(...(await Promise.all(Array.from({ length: 250 }, () => connect()))))
+    for (let i = 0; i < CLIENTS; i += 250)
+      slow.push(...(await Promise.all(Array.from({ length: 250 }, () => connect()))))
     expect(port).toBeGreaterThan(0)
     for (const client of slow) void client.request('POST', '/slow', 'x', { 'content-length': '20000' })
     await settled.promise
     expect(collecting).toBe(Math.floor(BUDGET / 2 / 20_000))
-    expect(collecting + refused).toBe(5000)
-    // Read buffers of the 5,000 clients here are pooled by Node; bodies without a budget would be 100 MB.
+    expect(collecting + refused).toBe(CLIENTS)
+    // Read buffers of the clients here are pooled by Node; bodies without a budget would be 100 MB.
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(BUDGET + 32 * 1024 * 1024)
     const good = await connect()
     for (let i = 0; i < 20; i++) {

@@ -351,7 +351,8 @@ describe('a connection', () => {
     expect(preflight.headers).toMatchObject({
       'access-control-allow-origin': 'https://app.example.com',
       'access-control-allow-methods': 'POST',
-      'access-control-allow-headers': 'authorization, content-type, content-encoding',
+      'access-control-allow-headers':
+        'authorization, content-type, content-encoding, x-fencepost-device, x-fencepost-subject',
       'access-control-max-age': '7200',
       vary: 'Origin',
     })

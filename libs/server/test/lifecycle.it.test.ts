@@ -7,6 +7,7 @@ import { type BodyStream, createHttpServer, type Exchange, type HttpServer } fro
 import { MAX_BACKLOG_BYTES } from '../src/stream.ts'
 import { rawClient } from './raw-client.ts'
 import { echo, serve, signal } from './serving.ts'
+import { transport } from './transport.ts'
 
 describe('start', () => {
   it('says which server cannot listen where and why, instead of sharing the port', async () => {
@@ -35,7 +36,9 @@ describe('start', () => {
 
 describe('a shared port', () => {
   const start = async (port: number, share: 'first' | 'join'): Promise<{ server: HttpServer; port: number }> => {
-    const server = createHttpServer({ host: '127.0.0.1', port: 1, name: 'public', logger: silentLogger })
+    const { tls } = transport
+    const options = { host: '127.0.0.1', port: 1, name: 'public', logger: silentLogger }
+    const server = createHttpServer(tls === null ? options : { ...options, tls })
     server.route('post', '/echo', echo)
     onTestFinished(() => server.stop(0))
     return { server, ...(await server.start({ port, share })) }

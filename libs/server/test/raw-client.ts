@@ -1,5 +1,7 @@
 // A client that sends exactly the bytes it is told and reads answers one by one: what no HTTP library would do.
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { transport } from './transport.ts'
 
 export interface RawAnswer {
   status: number
@@ -9,10 +11,16 @@ export interface RawAnswer {
 
 /** Connects, and is closed with the test: hand it `onTestFinished`. */
 export async function rawClient(port: number, atEnd: (close: () => void) => void): Promise<RawClient> {
-  const socket = connect(port, '127.0.0.1')
+  const { tls } = transport
+  const socket = tls === null ? connect(port, '127.0.0.1') : connectTls({ port, host: '127.0.0.1', ca: tls.ca })
   socket.setNoDelay(true)
   atEnd(() => socket.destroy())
-  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+  await new Promise<void>((resolve, reject) =>
+    // Over TLS a connection that is closed at once breaks the handshake: to the caller it is one that is over.
+    tls === null
+      ? socket.once('connect', resolve).once('error', reject)
+      : socket.once('secureConnect', resolve).once('error', () => resolve()),
+  )
   return new RawClient(socket)
 }
 

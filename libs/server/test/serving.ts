@@ -3,6 +3,7 @@ import { silentLogger } from '@fencepost/model'
 import { onTestFinished } from 'vitest'
 import { createHttpServer, type Exchange, type HttpServer, type HttpServerOptions } from '../src/index.ts'
 import { type RawClient, rawClient } from './raw-client.ts'
+import { transport } from './transport.ts'
 
 export interface Serving {
   server: HttpServer
@@ -14,7 +15,15 @@ export async function serve(
   routes: (server: HttpServer) => void,
   options: Partial<HttpServerOptions> = {},
 ): Promise<Serving> {
-  const server = createHttpServer({ host: '127.0.0.1', port: 0, name: 'test', logger: silentLogger, ...options })
+  const { tls } = transport
+  const server = createHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    name: 'test',
+    logger: silentLogger,
+    ...(tls === null ? {} : { tls }),
+    ...options,
+  })
   routes(server)
   const { port } = await server.start()
   onTestFinished(() => server.stop(0))

@@ -7,6 +7,7 @@ export {
   type ExpectedTransition,
   expectedTransitions,
 } from './austin.ts'
+export { type Certificate, makeCertificate } from './certificate.ts'
 export { type LogLine, type ServiceOptions, ServiceProcess, startService } from './child.ts'
 export {
   type MatchEvent,

@@ -14,6 +14,16 @@ export const controlSettings = {
     default: '127.0.0.1',
     help: 'address the API listens on; any other than a loopback one needs FENCEPOST_ADMIN_TOKEN',
   }),
+  adminTlsCertFile: setting.string({
+    env: 'FENCEPOST_ADMIN_TLS_CERT_FILE',
+    optional: true,
+    help: 'TLS at the admin port: PEM of its certificate and those above it; none = plain HTTP',
+  }),
+  adminTlsKeyFile: setting.string({
+    env: 'FENCEPOST_ADMIN_TLS_KEY_FILE',
+    optional: true,
+    help: 'TLS at the admin port: PEM of its private key, which others must not be able to read',
+  }),
   adminToken: setting.secret({
     env: 'FENCEPOST_ADMIN_TOKEN',
     optional: true,

@@ -38,7 +38,13 @@ export function createControlNode(config: ControlConfig, logger: Logger): Contro
   const local = createLmdbFeed({ dir: folder.at('feed'), encryptionKey }, { logger })
   const mirror = createMirror({ shared, local, placePath: folder.at('feed.place'), logger, clock: Date.now })
   const privacy = createPrivacyOfCluster(config, { feed: shared, logger })
-  const server = createHttpServer({ name: 'admin', host, port, logger })
+  const { adminTlsCertFile: certFile, adminTlsKeyFile: keyFile } = config
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new Error(
+      'FENCEPOST_ADMIN_TLS_CERT_FILE and FENCEPOST_ADMIN_TLS_KEY_FILE go together; one of them is not set',
+    )
+  const tls = certFile === undefined || keyFile === undefined ? {} : { tls: { certFile, keyFile } }
+  const server = createHttpServer({ name: 'admin', host, port, logger, ...tls })
   addControlRoutes(server, {
     feed: mirror.guarded,
     logger,

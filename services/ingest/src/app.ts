@@ -6,7 +6,7 @@ import type { CampaignBook } from '@fencepost/match/eligibility'
 import type { Clock, EventSink, FenceFeed, FenceIndex, Logger } from '@fencepost/model'
 import type { RecipientEntry } from '@fencepost/policy'
 import { createLifecycle, createMetrics, type Metrics } from '@fencepost/runtime'
-import { createHttpServer, type HttpServer } from '@fencepost/server'
+import { checkTls, createHttpServer, type HttpServer } from '@fencepost/server'
 import { addAdminRoutes, createGuard, type Guard, isLoopback, type Readiness } from './admin.ts'
 import type { KafkaConfig, NodeConfig } from './config.ts'
 import { createFeedView } from './feed/feed-view.ts'
@@ -21,6 +21,7 @@ import { addPrivacyMetrics, composePrivacy, type Privacy } from './privacy/half.
 import type { HeldEvents } from './privacy/hands.ts'
 import { retentionOf } from './privacy/retention.ts'
 import { createServingHalf } from './serving-half.ts'
+import { tlsOf } from './tls.ts'
 
 export interface NodeParts {
   readonly config: NodeConfig
@@ -152,7 +153,17 @@ export function createNode(parts: NodeParts): FencepostNode {
       ...serving.detail(),
     },
   })
-  const adminServer = createHttpServer({ name: 'admin', host: config.adminHost, port: config.adminPort, logger })
+  const adminServer = createHttpServer({
+    name: 'admin',
+    host: config.adminHost,
+    port: config.adminPort,
+    logger,
+    ...tlsOf('FENCEPOST_ADMIN_TLS', config.adminTlsCertFile, config.adminTlsKeyFile),
+  })
+  // Said before anything is started, whichever thread it will be that serves.
+  const { tls } = tlsOf('FENCEPOST_TLS', config.tlsCertFile, config.tlsKeyFile)
+  const certificates: [string, number][] = []
+  if (tls !== undefined) certificates.push(['public', checkTls(tls) / 1000])
   const guard = createGuard(config.adminToken)
   addAdminRoutes(adminServer, {
     guard,
@@ -187,6 +198,10 @@ export function createNode(parts: NodeParts): FencepostNode {
       () => (follower.state().problem === null ? 1 : 0),
     )
   serving.addMetrics(metrics)
+  metrics.gaugeByLabel('fencepost_tls_expires_timestamp_seconds', 'when the certificate of a port ends', 'port', () => {
+    const { certificateExpiresMs: admin } = adminServer
+    return admin === null ? certificates : [...certificates, ['admin', admin / 1000]]
+  })
   if (privacy !== null) addPrivacyMetrics(metrics, privacy.privacy)
   if (serving.counts.kafka !== null) addKafkaMetrics(metrics, serving.counts.kafka)
   parts.addSinkMetrics?.(metrics, serving.refusedFull)

@@ -13,6 +13,16 @@ export const nodeSettings = {
     help: 'public port; 0 = any free one, logged in the "listening" line',
   }),
   host: setting.string({ env: 'FENCEPOST_HOST', default: '0.0.0.0', help: 'address the public port listens on' }),
+  tlsCertFile: setting.string({
+    env: 'FENCEPOST_TLS_CERT_FILE',
+    optional: true,
+    help: 'TLS at the public port: PEM of its certificate and those above it; none = plain HTTP',
+  }),
+  tlsKeyFile: setting.string({
+    env: 'FENCEPOST_TLS_KEY_FILE',
+    optional: true,
+    help: 'TLS at the public port: PEM of its private key, which others must not be able to read',
+  }),
   threads: setting.int({
     env: 'FENCEPOST_THREADS',
     default: 1,
@@ -32,6 +42,16 @@ export const nodeSettings = {
     env: 'FENCEPOST_ADMIN_HOST',
     default: '127.0.0.1',
     help: 'address the admin port listens on; any other than a loopback one needs FENCEPOST_ADMIN_TOKEN',
+  }),
+  adminTlsCertFile: setting.string({
+    env: 'FENCEPOST_ADMIN_TLS_CERT_FILE',
+    optional: true,
+    help: 'TLS at the admin port: PEM of its certificate and those above it; none = plain HTTP',
+  }),
+  adminTlsKeyFile: setting.string({
+    env: 'FENCEPOST_ADMIN_TLS_KEY_FILE',
+    optional: true,
+    help: 'TLS at the admin port: PEM of its private key, which others must not be able to read',
   }),
   adminToken: setting.secret({
     env: 'FENCEPOST_ADMIN_TOKEN',

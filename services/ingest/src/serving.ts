@@ -31,6 +31,7 @@ import type { Sweeper } from './presence/sweeper.ts'
 import { addPrivacyDoor } from './privacy/door.ts'
 import { createErasures, type Erasures } from './privacy/erasures.ts'
 import { createRateLimit } from './rate-limit.ts'
+import { tlsOf } from './tls.ts'
 
 export interface ServingParts {
   readonly config: NodeConfig
@@ -142,6 +143,7 @@ export function createServing(parts: ServingParts): Serving {
     host: config.host,
     port: config.port,
     logger,
+    ...tlsOf('FENCEPOST_TLS', config.tlsCertFile, config.tlsKeyFile),
     onError: () => {
       // The server has answered it and logged where it was.
       counters.refused.internal++

@@ -130,6 +130,9 @@ const POISON: readonly DocChange[] = [
   { kind: 'key', tenant: 'acme', id: 'key', body: '{}' },
   { kind: 'key', tenant: 'acme', id: 'cut', body: '{"hash":' },
   { kind: 'campaign', tenant: 'acme', id: 'campaign', body: '[]' },
+  { kind: 'recipient', tenant: 'acme', id: 'recipient', body: 'null' },
+  // Without its own rules a tenant would have the usual ones: those that it has stay.
+  { kind: 'tenant', tenant: 'acme', id: 'acme', body: '{"age_limit":"x"}' },
 ]
 
 it('documents that cannot be used are taken out, and do not stop what is behind them', async () => {
@@ -144,6 +147,7 @@ it('documents that cannot be used are taken out, and do not stop what is behind 
     ['key', null],
     ['cut', null],
     ['campaign', null],
+    ['recipient', null],
   ])
 })
 

@@ -67,14 +67,20 @@ async function post({ port }: Running, device: string, position: object, key = K
 
 const told = (running: Running): Promise<TransitionEvent[]> => eventsOf<TransitionEvent>(running, 'transitions')
 
-async function eventsOf<Value>({ adminPort }: Running, topic: string): Promise<Value[]> {
-  const events: Value[] = []
+/** The first copy of each: who finds transitions pending tells them again. */
+async function eventsOf<Value extends { readonly id: string }>(
+  { adminPort }: Running,
+  topic: string,
+): Promise<Value[]> {
+  const events = new Map<string, Value>()
   const connection = await fetch(`http://127.0.0.1:${adminPort}/v1/events?topic=${topic}&limit=10000`, {
     headers: { authorization: `Bearer ${TOKEN}` },
   })
-  for (const line of (await connection.text()).split('\n').filter((text) => text !== ''))
-    events.push((JSON.parse(line) as { value: Value }).value)
-  return events
+  for (const line of (await connection.text()).split('\n').filter((text) => text !== '')) {
+    const { value } = JSON.parse(line) as { value: Value }
+    if (!events.has(value.id)) events.set(value.id, value)
+  }
+  return [...events.values()]
 }
 
 function circle(id: string, { lat, lon }: { lat: number; lon: number }, properties: Record<string, unknown> = {}) {

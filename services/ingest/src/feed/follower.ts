@@ -166,7 +166,7 @@ export function createFollower(parts: FollowerParts): Follower {
   /** False: it is in force, but there are too many steps to be kept on disk one by one. */
   async function take(step: FeedStep): Promise<boolean> {
     const { epoch, hash: prev } = head as FeedHead
-    const docs = 'docs' in step.action ? step.action.docs.filter(isOurs).map(usable) : []
+    const docs = 'docs' in step.action ? step.action.docs.filter(isOurs).flatMap(usable) : []
     const changes = withFences ? docs.flatMap(fenceChange) : []
     if (changes.length > 0) await parts.applyFences(changes)
     const side = docs.filter(({ kind }) => kind !== 'fence')
@@ -176,10 +176,11 @@ export function createFollower(parts: FollowerParts): Follower {
   }
 
   /** What cannot be used must not stop what is behind it; what was in force of it goes, as it is no longer what was asked for. */
-  function usable(doc: DocChange): DocChange {
-    if (isUsable(doc)) return doc
+  function usable(doc: DocChange): DocChange[] {
+    if (isUsable(doc)) return [doc]
     logger.error({ kind: doc.kind, id: doc.id }, 'a document of the feed cannot be used and is left out')
-    return { ...doc, body: null }
+    // Without its rules a tenant would have the usual ones, which may permit more.
+    return doc.kind === 'tenant' ? [] : [{ ...doc, body: null }]
   }
 
   function fenceChange({ kind, tenant, id, body }: DocChange): FenceChange[] {

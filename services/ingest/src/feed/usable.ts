@@ -15,8 +15,22 @@ export function isUsable({ kind, tenant, id, body }: DocChange): boolean {
     const value = JSON.parse(body) as Record<string, unknown>
     if (kind === 'fence') return value['type'] === 'Feature'
     if (kind === 'key') return typeof value['hash'] === 'string'
-    return kind !== 'campaign' || readCampaign(value, { tenant, id }).campaign !== null
+    if (kind === 'tenant') return areRules(value)
+    if (kind === 'campaign') return readCampaign(value, { tenant, id }).campaign !== null
+    return typeof value === 'object' && value !== null
   } catch {
     return false
   }
+}
+
+function areRules({
+  consent_explicit: explicit,
+  age_limit: ageLimit,
+  subject_secrets: secrets,
+}: Record<string, unknown>): boolean {
+  return (
+    (explicit === undefined || typeof explicit === 'boolean') &&
+    (ageLimit === undefined || typeof ageLimit === 'number') &&
+    (secrets === undefined || (Array.isArray(secrets) && secrets.every(Number.isSafeInteger)))
+  )
 }
