@@ -38,16 +38,22 @@ function loadOrCreateKey(path: string, bytes: number): Buffer {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
+  writeOnce(path, `${randomBytes(bytes).toString('hex')}\n`)
+  return loadKey(path, bytes)
+}
+
+/** Writes a file (mode 0600) whole and durably, unless there is one: of two that write at once the first stays. */
+export function writeOnce(path: string, text: string): void {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
   const fd = openSync(temporary, 'wx', 0o600)
   try {
-    writeSync(fd, `${randomBytes(bytes).toString('hex')}\n`)
+    writeSync(fd, text)
     fsyncSync(fd)
   } finally {
     closeSync(fd)
   }
   try {
-    // link, not rename: of two that make a key at once the second must not replace what the first already uses.
+    // link, not rename: the second must not replace what the first already uses.
     linkSync(temporary, path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
@@ -55,7 +61,6 @@ function loadOrCreateKey(path: string, bytes: number): Buffer {
     rmSync(temporary)
   }
   syncFolder(dirname(path))
-  return loadKey(path, bytes)
 }
 
 function loadKey(path: string, bytes: number): Buffer {

@@ -27,6 +27,8 @@ export interface FeedOptions {
   /** Audit entries that are kept. Default 100,000. */
   readonly maxAudit?: number
   readonly mapSize?: number
+  /** 32 bytes: what is on disk is encrypted, but for the names of documents. A folder is from its first opening on, or never. */
+  readonly encryptionKey?: Uint8Array | undefined
 }
 
 const MAP_SIZE = 4 * 1024 ** 3
@@ -54,7 +56,7 @@ export function createLmdbFeed(
 }
 
 class LmdbFeed implements FenceFeed {
-  readonly #options: Required<FeedOptions>
+  readonly #options: Required<Omit<FeedOptions, 'encryptionKey'>> & FeedOptions
   readonly #logger: Logger
   readonly #now: Clock
   readonly #listeners = new Set<() => void>()
@@ -77,8 +79,8 @@ class LmdbFeed implements FenceFeed {
 
   async start(): Promise<void> {
     if (this.#store !== null) return
-    const { dir, mapSize } = this.#options
-    const store = openStore({ dir, mapSize })
+    const { dir, encryptionKey, mapSize } = this.#options
+    const store = openStore({ dir, encryptionKey, mapSize })
     this.#store = store
     const stored = store.get(Buffer.from([HEAD]))
     if (stored === undefined) {

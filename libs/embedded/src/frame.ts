@@ -1,29 +1,30 @@
 // The stored form of the record batches that became durable together: one frame is one LMDB value. Pure bytes in, bytes out.
 // Little-endian. Header (16 bytes): version, 3 zero bytes, crc32 of all that follows it, batches, records. Then each batch:
-// bytes that follow, records, content type, flags, tenant length, key length, two zero bytes; tenant, key; times, ends, ids, values. A batch
-// that was erased is a hole: its header alone, flagged, so that the records behind it keep their numbers.
+// bytes that follow, records, content type, flags, tenant length, key length, two zero bytes; tenant, key; times, ends, ids, values.
+// A hole is a batch that was erased: flag 1, its count of records, and nothing else. A frame that has one is of version 2.
 import { crc32 } from 'node:zlib'
 import { type ContentType, EVENT_ID_BYTES, type RecordBatch, type Topic } from '@fencepost/model'
+import { DamagedError } from './damage.ts'
 
+/** Of frames as they are published, without holes. */
 export const FRAME_VERSION = 1
-/** Of a frame with a hole, which a reader that knows none would take for damaged. */
-const HOLED_VERSION = 2
-const HOLE = 1
-const HEADER_BYTES = 16
+/** Of frames with holes: who knows only the first must not take them for batches. */
+export const HOLED_VERSION = 2
+export const HEADER_BYTES = 16
 const CHECKED_FROM = 8
-const BATCH_HEADER_BYTES = 16
+export const BATCH_HEADER_BYTES = 16
+/** A batch's flags. */
+export const HOLE = 1
 /** Bytes of a record beside its value: time, end, id. */
 const RECORD_BYTES = 8 + 4 + EVENT_ID_BYTES
 const MAX_TEXT_BYTES = 0xffff
 const CONTENT_TYPES: readonly ContentType[] = ['application/json', 'application/msgpack']
 
 /** A stored frame that cannot be read: damaged, or written by a newer version. */
-export class FrameError extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'FrameError'
-  }
-}
+export class FrameError extends DamagedError {}
+
+/** A frame that a newer version has written: nothing says that it is damaged. */
+export class FrameVersionError extends FrameError {}
 
 /** Upper bound of what `batch` adds to a frame. */
 export function frameBytes(batch: RecordBatch): number {
@@ -102,10 +103,7 @@ export class FrameWriter {
   /** The finished frame: a view, good until the next `reset` or `add`. */
   finish(): Buffer {
     const frame = this.#bytes.subarray(0, this.#length)
-    frame.writeUInt32LE(FRAME_VERSION, 0)
-    frame.writeUInt32LE(this.batches, 8)
-    frame.writeUInt32LE(this.records, 12)
-    frame.writeUInt32LE(crc32(frame.subarray(CHECKED_FROM)), 4)
+    writeHeader(frame, { version: FRAME_VERSION, batches: this.batches, records: this.records })
     return frame
   }
 
@@ -119,26 +117,61 @@ export class FrameWriter {
   }
 }
 
+/** Writes the header of a frame whose batches are there already. */
+export function writeHeader(frame: Buffer, header: { version: number; batches: number; records: number }): void {
+  frame.writeUInt32LE(header.version, 0)
+  frame.writeUInt32LE(header.batches, 8)
+  frame.writeUInt32LE(header.records, 12)
+  frame.writeUInt32LE(crc32(frame.subarray(CHECKED_FROM)), 4)
+}
+
 /**
- * The batches of a frame in their order, as views of `frame`; `fromRecord` leaves out whole batches before that record.
- * `first` is the position in the frame of a batch's first record. Throws a FrameError when the frame is damaged.
+ * The batches of a frame in their order, as views of `frame`, without its holes; `fromRecord` leaves out whole batches before that record, `keys` those
+ * of other keys. `first` is the position in the frame of a batch's first record. Throws a FrameError when the frame is damaged.
  */
-export function decodeFrame(frame: Buffer, topic: Topic, fromRecord = 0): { first: number; batch: RecordBatch }[] {
+export function decodeFrame(
+  frame: Buffer,
+  topic: Topic,
+  fromRecord = 0,
+  keys?: ReadonlySet<string>,
+): { first: number; batch: RecordBatch }[] {
   const { batches } = checkFrame(frame)
   const found: { first: number; batch: RecordBatch }[] = []
   let at = HEADER_BYTES
   let first = 0
   for (let i = 0; i < batches; i++) {
-    if (at + BATCH_HEADER_BYTES > frame.length) throw new FrameError(`batch ${i} begins beyond the frame's end`)
-    const end = at + 4 + frame.readUInt32LE(at)
-    const count = frame.readUInt32LE(at + 4)
-    if (end > frame.length) throw new FrameError(`batch ${i} ends beyond the frame's end`)
-    const isHole = frame.readUInt8(at + 9) === HOLE
-    if (!isHole && first + count > fromRecord) found.push({ first, batch: decodeBatch(frame, at, end, count, topic) })
+    const end = batchEnd(frame, at, i)
+    const count = batchRecords(frame, at)
+    const wanted = first + count > fromRecord && !isHole(frame, at)
+    if (wanted && (keys === undefined || keys.has(batchKey(frame, at))))
+      found.push({ first, batch: decodeBatch(frame, at, end, count, topic) })
     first += count
     at = end
   }
   return found
+}
+
+/** Where the i-th batch of a frame, which begins at `at`, ends. Throws a FrameError when that is not in the frame. */
+export function batchEnd(frame: Buffer, at: number, i: number): number {
+  if (at + BATCH_HEADER_BYTES > frame.length) throw new FrameError(`batch ${i} begins beyond the frame's end`)
+  const end = at + 4 + frame.readUInt32LE(at)
+  if (end > frame.length) throw new FrameError(`batch ${i} ends beyond the frame's end`)
+  return end
+}
+
+/** Records of the batch, or the hole, at `at`. */
+export function batchRecords(frame: Buffer, at: number): number {
+  return frame.readUInt32LE(at + 4)
+}
+
+export function isHole(frame: Buffer, at: number): boolean {
+  return (frame.readUInt8(at + 9) & HOLE) !== 0
+}
+
+/** Key of the batch at `at`. */
+export function batchKey(frame: Buffer, at: number): string {
+  const start = at + BATCH_HEADER_BYTES + frame.readUInt16LE(at + 10)
+  return frame.toString('utf8', start, start + frame.readUInt16LE(at + 12))
 }
 
 /** How many records a frame has. Throws a FrameError when it is damaged. */
@@ -146,52 +179,13 @@ export function frameRecords(frame: Buffer): number {
   return checkFrame(frame).records
 }
 
-/**
- * The frame without the batches of these keys, and how many records those had; null: it has none of them. Throws a FrameError when the
- * frame is damaged.
- */
-export function eraseInFrame(
-  frame: Buffer,
-  keys: ReadonlySet<string>,
-): { readonly frame: Buffer; readonly records: number } | null {
-  const { batches, records } = checkFrame(frame)
-  const parts: Buffer[] = [frame.subarray(0, HEADER_BYTES)]
-  let erased = 0
-  let at = HEADER_BYTES
-  for (let i = 0; i < batches; i++) {
-    const end = at + 4 + frame.readUInt32LE(at)
-    const count = frame.readUInt32LE(at + 4)
-    const keyStart = at + BATCH_HEADER_BYTES + frame.readUInt16LE(at + 10)
-    const key = frame.toString('utf8', keyStart, keyStart + frame.readUInt16LE(at + 12))
-    if (frame.readUInt8(at + 9) !== HOLE && keys.has(key)) {
-      parts.push(holeOf(count))
-      erased += count
-    } else parts.push(frame.subarray(at, end))
-    at = end
-  }
-  if (erased === 0) return null
-  const next = Buffer.concat(parts)
-  next.writeUInt32LE(HOLED_VERSION, 0)
-  next.writeUInt32LE(batches, 8)
-  next.writeUInt32LE(records, 12)
-  next.writeUInt32LE(crc32(next.subarray(CHECKED_FROM)), 4)
-  return { frame: next, records: erased }
-}
-
-function holeOf(count: number): Buffer {
-  const hole = Buffer.alloc(BATCH_HEADER_BYTES)
-  hole.writeUInt32LE(BATCH_HEADER_BYTES - 4, 0)
-  hole.writeUInt32LE(count, 4)
-  hole.writeUInt8(HOLE, 9)
-  return hole
-}
-
-function checkFrame(frame: Buffer): { batches: number; records: number } {
+/** What the header says, when the frame is as it was written. Throws a FrameError when it is not. */
+export function checkFrame(frame: Buffer): { batches: number; records: number } {
   if (frame.length < HEADER_BYTES)
     throw new FrameError(`a frame has ${HEADER_BYTES} bytes and more, got ${frame.length}`)
   const version = frame.readUInt32LE(0)
   if (version < FRAME_VERSION || version > HOLED_VERSION)
-    throw new FrameError(`frame version must be ${HOLED_VERSION} or less, got ${version}`)
+    throw new FrameVersionError(`frame version must be ${FRAME_VERSION}..${HOLED_VERSION}, got ${version}`)
   const stored = frame.readUInt32LE(4)
   const computed = crc32(frame.subarray(CHECKED_FROM))
   if (stored !== computed) throw new FrameError(`frame checksum is ${hex(computed)}, stored ${hex(stored)}`)

@@ -8,5 +8,6 @@ export {
   type JournalStats,
   type TopicStats,
 } from './journal.ts'
+export { parseStoreKey } from './key-check.ts'
 export { createLmdbPresenceStore, type PresenceStoreOptions } from './presence-store.ts'
 export { type CursorRecord, parseCursor, type ReadResult } from './reader.ts'

@@ -1,4 +1,5 @@
-// The event sink on disk, and its reader: what `start` opens, what `stop` closes, and retention in between.
+// The event sink on disk, and its reader: what `start` opens, what `stop` closes, and retention and erasure in between.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   type Clock,
   type EventSink,
@@ -10,7 +11,7 @@ import {
   type Topic,
 } from '@fencepost/model'
 import { type CommitCounters, CommitQueue, errorText } from './commit-queue.ts'
-import { eraseStep, scanKeys } from './erasure.ts'
+import { type EraseCounters, eraseStep, scanStep } from './erase.ts'
 import { frameKeyAt } from './keys.ts'
 import { type CursorRecord, type ReaderCounters, type ReadResult, readAfter } from './reader.ts'
 import { expireStep } from './retention.ts'
@@ -40,21 +41,22 @@ export interface JournalOptions {
   readonly retentionCheckMs?: number
   /** Address space reserved for the file. Default: twice `retentionBytes` and 256 MiB. */
   readonly mapSize?: number
+  /** 32 bytes: what is on disk is encrypted. A folder is from its first opening on, or never. */
+  readonly encryptionKey?: Uint8Array | undefined
   /** Leaves the sync out, for the test that must notice. Never set it. */
   readonly unsafeNoSync?: boolean
 }
 
 /** Plain integers, copied at scrape time. */
-export interface JournalCounters extends ReaderCounters, CommitCounters {
+export interface JournalCounters extends ReaderCounters, CommitCounters, EraseCounters {
   expiredFrames: number
-  erasedRecords: number
 }
 
 export interface TopicStats {
   readonly topic: Topic
-  /** Records kept; at most, because numbers of failed commits count too. */
+  /** Records kept; at most, because numbers of failed commits and of erased records count too. */
   readonly records: number
-  /** What they take on disk. */
+  /** What they take on disk; what was erased of a frame counts until all of it is removed. */
   readonly bytes: number
   /** Epoch ms at which the oldest of them was written, or null. */
   readonly oldestMs: number | null
@@ -77,15 +79,20 @@ export interface Journal extends EventSink {
    * the newest gives no records, one before the oldest kept `gone`. Throws when the journal is not open.
    */
   read(topic: Topic, after: number | bigint | null, limit: number): ReadResult
-  /** Every record of these keys, topic by topic, oldest first; the journal goes on meanwhile. Throws when it is not open. */
-  scan(keys: ReadonlySet<string>): AsyncIterable<CursorRecord>
   /**
-   * Takes every record of these keys out; the others keep their cursors. What is published meanwhile may stay. Safe to repeat. The bytes are
-   * in the file's free pages until `compact`.
+   * Removes every record of these keys from all topics. Cursors stay what they were: who reads passes over what was removed, without `gone`. In small
+   * steps beside publishes and retention, which wait for one of them at most; safe to repeat, which an erasure that was cut off needs. What is
+   * published after the call may stay. The bytes are in the file's free pages until `compact`. Resolves with how many records it removed; rejects
+   * with a SinkError when the journal is not running.
    */
   erase(keys: ReadonlySet<string>): Promise<{ readonly records: number }>
-  /** Resolves when what was erased and expired is in no file any more. */
+  /**
+   * Resolves when what was erased or expired before the call is in no file any more; publishes and reads go on. Rejects, with all as it was, when
+   * there is no space for a second copy of what is kept.
+   */
   compact(): Promise<void>
+  /** Every record of these keys, oldest first, topic by topic, in small steps; without those published after the call. */
+  scan(keys: ReadonlySet<string>): AsyncIterable<CursorRecord>
   /** Calls `listener`, which must not throw, after every commit that added records; returns what ends that. */
   onAppend(listener: () => void): () => void
   stats(): JournalStats
@@ -117,11 +124,11 @@ class LmdbJournal implements Journal {
     rejectedFull: 0,
     rejectedDeadline: 0,
     expiredFrames: 0,
-    erasedRecords: 0,
     damagedFrames: 0,
+    erasedRecords: 0,
   }
   readonly commitLatency = new Histogram()
-  readonly #options: Required<JournalOptions>
+  readonly #options: Required<Omit<JournalOptions, 'encryptionKey'>> & JournalOptions
   readonly #logger: Logger
   readonly #now: Clock
   readonly #listeners = new Set<() => void>()
@@ -130,7 +137,7 @@ class LmdbJournal implements Journal {
   #retentionTimer: NodeJS.Timeout | undefined
   /** The run of retention that is going on. */
   #expiring: Promise<void> | undefined
-  /** The last of those that change frames which are there: they take turns, so that none brings back what another has removed. */
+  /** Steps of retention and of erasures follow one another: none may write a frame back that the other has removed. */
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: JournalOptions, logger: Logger, now: Clock) {
@@ -149,8 +156,8 @@ class LmdbJournal implements Journal {
 
   async start(): Promise<void> {
     if (this.#open !== undefined) return
-    const { dir, mapSize, retentionCheckMs, unsafeNoSync } = this.#options
-    const store = openStore({ dir, mapSize, noSync: unsafeNoSync })
+    const { dir, encryptionKey, mapSize, retentionCheckMs, unsafeNoSync } = this.#options
+    const store = openStore({ dir, encryptionKey, mapSize, noSync: unsafeNoSync })
     const states = loadTopicStates(store)
     const queue = new CommitQueue(store, states, this.#options, {
       logger: this.#logger,
@@ -182,6 +189,7 @@ class LmdbJournal implements Journal {
     clearInterval(this.#retentionTimer)
     const closed = queue.drain().then(async () => {
       await this.#expiring
+      await this.#turn
       await store.close()
       this.#open = undefined
     })
@@ -206,47 +214,42 @@ class LmdbJournal implements Journal {
   }
 
   read(topic: Topic, after: number | bigint | null, limit: number): ReadResult {
-    const { store, states } = this.#opened()
-    const parts = { logger: this.#logger, counters: this.counters }
-    return readAfter(store, states[topic], after === null ? null : Number(after), limit, parts)
-  }
-
-  scan(keys: ReadonlySet<string>): AsyncIterable<CursorRecord> {
-    const { store } = this.#opened()
-    return scanKeys(store, keys, { logger: this.#logger, counters: this.counters })
+    if (this.#open === undefined) throw new Error('the journal is not open')
+    const { store, states } = this.#open
+    return readAfter(store, states[topic], after === null ? null : Number(after), limit, this.#parts)
   }
 
   async erase(keys: ReadonlySet<string>): Promise<{ readonly records: number }> {
-    const { store } = this.#opened()
-    const parts = { logger: this.#logger, counters: this.counters }
     let records = 0
     for (const topic of TOPICS) {
+      const until = this.#running().states[topic].durableSeq
       for (let from: Buffer | null = frameKeyAt(topic, 0); from !== null; ) {
         const start: Buffer = from
-        const step = await this.#inTurn(() => eraseStep(store, topic, start, keys, parts))
+        const step = await this.#inTurn(() =>
+          eraseStep(this.#running().store, { topic, start, until, keys }, this.#parts),
+        )
         records += step.records
         from = step.next
-        await new Promise((resolve) => setImmediate(resolve))
+        await nextTurn()
       }
     }
-    this.counters.erasedRecords += records
     return { records }
   }
 
   async compact(): Promise<void> {
-    const { store } = this.#opened()
-    await this.#inTurn(() => store.compact())
+    await this.#running().store.compact()
   }
 
-  #opened(): Open {
-    if (this.#open === undefined) throw new Error('the journal is not open')
-    return this.#open
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(work, work)
-    this.#turn = turn.catch(() => {})
-    return turn
+  async *scan(keys: ReadonlySet<string>): AsyncGenerator<CursorRecord> {
+    const ends = TOPICS.map((topic) => ({ topic, until: this.#running().states[topic].durableSeq }))
+    for (const { topic, until } of ends) {
+      for (let start: Buffer | null = frameKeyAt(topic, 0); start !== null; ) {
+        const step = scanStep(this.#running().store, { topic, start, until, keys }, this.#parts)
+        yield* step.records
+        start = step.next
+        await nextTurn()
+      }
+    }
   }
 
   onAppend(listener: () => void): () => void {
@@ -261,6 +264,22 @@ class LmdbJournal implements Journal {
     const { queue, states } = this.#open
     const { bytes, events } = queue.queued
     return { topics: TOPICS.map((topic) => topicStats(states[topic])), queuedBytes: bytes, queuedEvents: events }
+  }
+
+  get #parts(): { readonly logger: Logger; readonly counters: JournalCounters } {
+    return { logger: this.#logger, counters: this.counters }
+  }
+
+  #running(): Open {
+    if (this.#open === undefined || this.#stopping !== undefined)
+      throw new SinkError('stopped', 'the journal is not running')
+    return this.#open
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.catch(() => {})
+    return turn
   }
 
   /** Starts a run of retention unless one is going on. */

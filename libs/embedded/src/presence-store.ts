@@ -11,6 +11,7 @@ import {
   type WriteOutcome,
 } from '@fencepost/model'
 import { errorText } from './commit-queue.ts'
+import { DamagedError } from './damage.ts'
 import { type Change, openStore, type Store } from './store.ts'
 
 export interface PresenceStoreOptions {
@@ -21,6 +22,8 @@ export interface PresenceStoreOptions {
   readonly maxWaiting?: number
   /** Address space to begin with. */
   readonly mapSize?: number
+  /** 32 bytes: what is on disk is encrypted, but for the subjects. A folder is from its first opening on, or never. */
+  readonly encryptionKey?: Uint8Array | undefined
 }
 
 const MAP_SIZE = 1024 ** 3
@@ -40,7 +43,7 @@ export function createLmdbPresenceStore(
   options: PresenceStoreOptions,
   { logger, now = Date.now }: { readonly logger: Logger; readonly now?: Clock },
 ): PresenceStore {
-  const { dir, deadlineMs = 5000, maxWaiting = 20_000, mapSize = MAP_SIZE } = options
+  const { dir, deadlineMs = 5000, maxWaiting = 20_000, mapSize = MAP_SIZE, encryptionKey } = options
   let store: Store | null = null
   let waiting: Write[] = []
   let committing: Promise<void> | null = null
@@ -53,8 +56,14 @@ export function createLmdbPresenceStore(
   }
 
   function currentOf(subject: Uint8Array): StoredValue | null {
-    const bytes = open().get(recordKey(subject))
-    return bytes === undefined ? null : decodeValue(bytes)
+    const running = open()
+    try {
+      const bytes = running.get(recordKey(subject))
+      return bytes === undefined ? null : decodeValue(bytes)
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error
+      throw new StoreError('unavailable', 'a record of presence is damaged', { cause: error })
+    }
   }
 
   /** What is there for others to see: what has expired is not, though no sweep has met it yet. */
@@ -140,7 +149,7 @@ export function createLmdbPresenceStore(
   return {
     async start() {
       if (store !== null) return
-      store = openStore({ dir, mapSize })
+      store = openStore({ dir, mapSize, encryptionKey })
     },
     async stop() {
       if (stopped || store === null) {
@@ -174,7 +183,14 @@ export function createLmdbPresenceStore(
       await forget(expired)
       return subjects.filter((subject) => !expired.includes(subject))
     },
-    compact: () => open().compact(),
+    async compact() {
+      const running = open()
+      try {
+        await running.compact()
+      } catch (error) {
+        throw new StoreError('unavailable', 'the store of presence could not be compacted', { cause: error })
+      }
+    },
     async scan(cursor, limit) {
       const start = cursor === '' ? Buffer.from([RECORD]) : Buffer.from(cursor, 'base64url')
       const keys = open().keys(start, Buffer.from([RECORD + 1]), limit)

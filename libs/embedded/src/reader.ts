@@ -1,6 +1,14 @@
 // Reads the journal back by cursor. A cursor is the record's sequence number in its topic, as decimal digits.
-import { type Logger, recordHeaders, recordValue, type StoredRecord, type Topic } from '@fencepost/model'
-import { decodeFrame, FrameError } from './frame.ts'
+import {
+  type Logger,
+  type RecordBatch,
+  recordHeaders,
+  recordValue,
+  type StoredRecord,
+  type Topic,
+} from '@fencepost/model'
+import { DamagedError } from './damage.ts'
+import { decodeFrame } from './frame.ts'
 import { decodeFrameKey, frameKeyAt, topicEnd } from './keys.ts'
 import type { Store } from './store.ts'
 import type { TopicState } from './topic-state.ts'
@@ -68,26 +76,32 @@ function readFrame(
   into: CursorRecord[],
   parts: { readonly logger: Logger; readonly counters: ReaderCounters },
 ): number {
-  const frame = store.get(key)
-  if (frame === undefined) return 0
   const { seq } = decodeFrameKey(key)
   let bytes = 0
   try {
+    const frame = store.get(key)
+    if (frame === undefined) return 0
     for (const { first, batch } of decodeFrame(frame, topic, from - seq)) {
       for (let i = Math.max(0, from - seq - first); i < batch.count && into.length < limit; i++) {
-        const value = recordValue(batch, i)
-        bytes += value.length
-        into.push({
-          cursor: String(seq + first + i),
-          record: { topic, key: batch.key, headers: recordHeaders(batch, i), value },
-        })
+        const record = cursorRecord(batch, i, seq + first)
+        bytes += record.record.value.length
+        into.push(record)
       }
     }
   } catch (error) {
-    if (!(error instanceof FrameError)) throw error
+    if (!(error instanceof DamagedError)) throw error
     // What can be read is read: one damaged frame must not hide those after it.
     parts.counters.damagedFrames++
     parts.logger.error({ topic, cursor: seq, error: error.message }, 'journal frame damaged, left out')
   }
   return bytes
+}
+
+/** Record i of a batch whose first has the sequence number `seq`. */
+export function cursorRecord(batch: RecordBatch, i: number, seq: number): CursorRecord {
+  const { topic, key } = batch
+  return {
+    cursor: String(seq + i),
+    record: { topic, key, headers: recordHeaders(batch, i), value: recordValue(batch, i) },
+  }
 }

@@ -1,7 +1,9 @@
 // Where each topic stands, kept in memory so that neither a publish nor a scrape asks the store.
 import { TOPICS, type Topic } from '@fencepost/model'
+import { DamagedError } from './damage.ts'
 import { frameRecords } from './frame.ts'
 import { decodeFloor, decodeFrameKey, type FrameKey, floorKey, frameKeyAt, type TopicFloor, topicEnd } from './keys.ts'
+import { SealError } from './seal.ts'
 import type { Store } from './store.ts'
 
 export interface TopicState {
@@ -49,14 +51,14 @@ function loadTopicState(store: Store, topic: Topic): TopicState {
   const last = store.lastKey(topicEnd(topic), frameKeyAt(topic, 0))
   if (first === undefined || last === undefined) return empty
   const newest = decodeFrameKey(last)
-  const frame = store.get(last) as Buffer
-  const next = Math.max(nextSeq, newest.seq + recordsOf(frame))
+  const { bytes, records } = sizeOf(store, last)
+  const next = Math.max(nextSeq, newest.seq + records)
   return {
     topic,
     nextSeq: next,
     durableSeq: next,
     floorSeq,
-    bytesEver: Math.max(bytesBefore, newest.bytesBefore + storedBytes(frame.length)),
+    bytesEver: Math.max(bytesBefore, newest.bytesBefore + storedBytes(bytes)),
     oldest: decodeFrameKey(first),
   }
 }
@@ -64,10 +66,15 @@ function loadTopicState(store: Store, topic: Topic): TopicState {
 const NO_FLOOR: TopicFloor = { nextSeq: 1, floorSeq: 1, bytesBefore: 0 }
 
 /** A damaged last frame must not stop the node: its length bounds how many records it can have had. */
-function recordsOf(frame: Buffer): number {
+function sizeOf(store: Store, key: Buffer): { readonly bytes: number; readonly records: number } {
+  let bytes = 0
   try {
-    return frameRecords(frame)
-  } catch {
-    return frame.length
+    const frame = store.get(key) as Buffer
+    bytes = frame.length
+    return { bytes, records: frameRecords(frame) }
+  } catch (error) {
+    if (!(error instanceof DamagedError)) throw error
+    if (error instanceof SealError) bytes = error.bytes
+    return { bytes, records: bytes }
   }
 }

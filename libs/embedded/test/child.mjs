@@ -4,6 +4,7 @@ import { readSync, writeSync } from 'node:fs'
 import { createJournal, openDataFolder } from '@fencepost/embedded'
 import { silentLogger } from '@fencepost/model'
 import { open } from 'lmdb'
+import { openStore } from '../dist/store.js'
 
 const [mode, dir, ...args] = process.argv.slice(2)
 const say = (line) => writeSync(1, `${line}\n`)
@@ -132,6 +133,64 @@ const modes = {
     } catch (error) {
       say(error.message)
     }
+  },
+
+  // Publishes records of five keys, then erases those of `gone` again and again, while it goes on publishing, until the process is killed.
+  async eraseSome() {
+    const journal = makeJournal()
+    await journal.start()
+    const publish = async (i) => {
+      const key = i % 5 === 0 ? 'gone' : `key${i % 5}`
+      await journal.publish(batchOf(key, [`${key}-${args[0]}.${i};`.padEnd(1 + ((i * 977) % 9000), 'x')]))
+      if (key !== 'gone') say(`ack ${args[0]}.${i}`)
+    }
+    await Promise.all(Array.from({ length: 200 }, (_, i) => publish(i)))
+    const publisher = async (p) => {
+      for (let i = 200 + p; ; i += 2) await publish(i)
+    }
+    const eraser = async () => {
+      for (;;) {
+        say('erasing')
+        await journal.erase(new Set(['gone']))
+        await journal.compact()
+      }
+    }
+    await Promise.all([publisher(0), publisher(1), eraser()])
+  },
+
+  // <seed>: writes and removes while it compacts again and again, until the process is killed; `ack <key> <value>` once it is durable, and
+  // `copying` or `swapped` round a compaction.
+  async compact() {
+    const seed = Number(args[0])
+    const store = openStore({ dir, mapSize: 1 << 26 })
+    say('open')
+    const writer = async (w) => {
+      for (let i = 0; ; i++) {
+        const key = `${w}.${(i * 13 + seed) % 40}`
+        const value = `${seed}.${i}`
+        const whole = Buffer.from(`${value}:`.padEnd(1 + ((i * 977 + seed) % 9000), 'x'))
+        await store.write([{ key: Buffer.from(`k${key}`), value: i % 7 === 3 ? undefined : whole }])
+        say(`ack ${key} ${i % 7 === 3 ? '-' : value}`)
+      }
+    }
+    const compacter = async () => {
+      for (;;) {
+        say('copying')
+        await store.compact()
+        say('swapped')
+      }
+    }
+    await Promise.all([writer(0), writer(1), writer(2), compacter()])
+  },
+
+  // Compacts once, between two lines that a trace of system calls shows.
+  async compactOnce() {
+    const store = openStore({ dir, mapSize: 1 << 26 })
+    await store.write([{ key: Buffer.from('k'), value: Buffer.from('value') }])
+    say('compacting')
+    await store.compact()
+    say('compacted')
+    await store.close()
   },
 
   // Holds LMDB's write lock until a line comes in: to the journal a disk that hangs.

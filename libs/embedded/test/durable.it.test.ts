@@ -35,6 +35,22 @@ describe.skipIf(noStrace !== '')(`what the kernel sees${noStrace}`, () => {
     expect(await syncedPublishes('nosync')).toBe(0)
   })
 
+  test('a compaction syncs the copy before it takes the old file’s name, and the folder after', async () => {
+    const dir = join(folder, 'store')
+    const names = ['write', 'fsync', 'rename', 'renameat', 'renameat2']
+    const options = { calls: names, stringBytes: 500 }
+    const calls = await straceRun(process.execPath, [CHILD, 'compactOnce', dir], options, 30_000)
+    const from = said(calls, 'compacting').ended
+    const until = said(calls, 'compacted').began
+    const steps = calls
+      .filter(({ name, began, ended, result }) => name !== 'write' && began > from && ended < until && result === '0')
+      .map(({ name, args }) => {
+        if (name !== 'fsync') return args.includes('data.mdb') ? 'rename data' : 'rename lock'
+        return args.includes('data.mdb') ? 'fsync copy' : 'fsync folder'
+      })
+    expect(steps).toEqual(['fsync copy', 'rename lock', 'rename data', 'fsync folder'])
+  })
+
   /** How many publishes of a child had a write to the data file, and after it a whole fdatasync of it, before they resolved. */
   async function syncedPublishes(sync: 'sync' | 'nosync'): Promise<number> {
     const calls = await straceRun(

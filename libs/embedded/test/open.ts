@@ -1,4 +1,5 @@
 // Journals for tests: small limits, a folder of their own, closed and removed afterwards.
+import { spawnSync } from 'node:child_process'
 import {
   type Clock,
   type Logger,
@@ -61,4 +62,11 @@ export function batchOf(key: string, ...values: readonly string[]): RecordBatch 
 
 export function valuesOf(records: readonly { record: StoredRecord }[]): string[] {
   return records.map(({ record }) => Buffer.from(record.value).toString())
+}
+
+/** Is the text in any file of the folder or of a folder in it? By another process: who closes LMDB's lock file lets go of its locks. */
+export function bytesOnDisk(folder: string, text: string): boolean {
+  const { error, status } = spawnSync('grep', ['-rqaF', '-e', text, folder])
+  if (error !== undefined || (status !== 0 && status !== 1)) throw error ?? new Error(`grep ended with ${status}`)
+  return status === 0
 }

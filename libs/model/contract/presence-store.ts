@@ -145,6 +145,22 @@ export function presenceStoreContract(name: string, open: () => Promise<StoreUnd
       expect((await store.read(subject(1)))?.bytes.length).toBe(1024 * 1024)
     })
 
+    it('keeps every record and due time over a compaction, during which it goes on', async () => {
+      const first = record('first', { dueMs: 1000 })
+      const second = record('second', { dueMs: 2000 })
+      await store.write(subject(1, 7), null, first)
+      const compacting = store.compact()
+      await store.write(subject(2, 7), null, second)
+      expect(plain(await store.read(subject(1, 7)))).toEqual(plain(first))
+      await compacting
+      const third = record('third', { dueMs: 3000 })
+      expect(await store.write(subject(1, 7), first.version, third)).toBeNull()
+      await store.compact()
+      expect(plain(await kit.other.read(subject(1, 7)))).toEqual(plain(third))
+      expect(plain(await kit.other.read(subject(2, 7)))).toEqual(plain(second))
+      expect(await store.due(7, 9000, 10)).toEqual([subject(2, 7), subject(1, 7)])
+    })
+
     it('refuses with a StoreError once it is stopped, and stops twice', async () => {
       await store.stop(1000)
       await store.stop(1000)
@@ -152,6 +168,7 @@ export function presenceStoreContract(name: string, open: () => Promise<StoreUnd
       await expect(store.read(subject(1))).rejects.toBeInstanceOf(StoreError)
       await expect(store.write(subject(1), null, record(''))).rejects.toBeInstanceOf(StoreError)
       await expect(store.due(0, 0, 1)).rejects.toBeInstanceOf(StoreError)
+      await expect(store.compact()).rejects.toBeInstanceOf(StoreError)
     })
   })
 }

@@ -47,7 +47,11 @@ export interface PresenceStore {
   write(subject: Uint8Array, expected: string | null, next: RecordToStore): Promise<WriteOutcome>
   /** Subjects of bucket 0..PRESENCE_BUCKETS - 1 that are due at `nowMs`, the longest due first, at most `limit`. */
   due(bucket: number, nowMs: number, limit: number): Promise<Uint8Array[]>
-  /** Resolves when what was overwritten and forgotten is in no file any more. */
+  /**
+   * Resolves when the bytes of records that were overwritten or forgotten before the call are gone from the files that the store keeps; reads and writes
+   * go on. What a server keeps beside its memory is its operator's: the adapter says what it asks for. Takes as long as copying the store. Rejects
+   * with a StoreError, having lost nothing.
+   */
   compact(): Promise<void>
   /**
    * Subjects that have a record, in no order, about `limit` at a time: '' begins, then the `next` of the answer before, until that is null.

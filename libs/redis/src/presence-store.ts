@@ -4,6 +4,7 @@ import {
   type PresenceStore,
   presenceBucket,
   type RecordToStore,
+  type StoreError,
   VERSION_LENGTH,
   type VersionedRecord,
   type WriteOutcome,
@@ -55,6 +56,9 @@ export interface RedisPresenceOptions extends RedisOptions {
 /**
  * A PresenceStore in Redis (6.2 or later). `start` resolves without a Redis that is down and rejects when it would evict keys. What is
  * written is as durable as Redis is set up: with a replica or append-only file that lags, a failover can bring an older record back.
+ *
+ * `compact` has nothing to do in memory. Redis' files are the operator's: where it keeps an append-only file, BGREWRITEAOF is asked for, which goes on
+ * after `compact` has resolved; where Redis refuses that, a warn line says so. An RDB file holds old records until Redis writes its next.
  */
 export function createRedisPresenceStore(
   { prefix = 'fencepost', ...options }: RedisPresenceOptions,
@@ -105,16 +109,15 @@ export function createRedisPresenceStore(
       return subjects.filter((_, i) => there[i])
     },
     async compact() {
-      // In memory nothing is left of it; an append-only file still has it, until it is written anew.
       const info = await ask(() => redis.info('persistence'))
-      if (!/^aof_enabled:1/m.test(info)) return
-      await redis.bgrewriteaof().catch((error: Error) => {
-        if (!error.message.includes('in progress'))
-          logger.warn(
-            { error: error.message },
-            'redis does not write its append-only file anew; what was erased stays in it',
-          )
-      })
+      if (!info.includes('aof_enabled:1')) return
+      try {
+        await ask(() => redis.bgrewriteaof())
+      } catch (error) {
+        const { cause } = error as StoreError
+        if (!(cause instanceof Error) || cause.name !== 'ReplyError') throw error
+        logger.warn({ command: 'BGREWRITEAOF', error: cause.message }, 'redis refuses: its file may keep old records')
+      }
     },
     async scan(cursor, limit) {
       const [next, found] = await ask(() =>

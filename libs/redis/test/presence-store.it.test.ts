@@ -61,6 +61,38 @@ needs('redis', 'presence in Redis', (address) => {
       expect(await store.write(SUBJECT, current?.version ?? null, { ...NEXT, version: 'cccccccccccc' })).toBeNull()
     })
 
+    it('asks one with an append-only file to write it anew, and says in a line when it may not', async () => {
+      const admin = new Redis(`redis://${server.address}`)
+      const rewrites = async (): Promise<string | undefined> =>
+        /cmdstat_bgrewriteaof:calls=(\d+).*failed_calls=(\d+)|cmdstat_bgrewriteaof:calls=(\d+)/.exec(
+          await admin.info('commandstats'),
+        )?.[0]
+      const warned: unknown[] = []
+      const warning: Logger = { ...silentLogger, warn: ({ command }) => warned.push(command) }
+      const as = async (user: string, rules: string): Promise<PresenceStore> => {
+        await admin.call('ACL', 'SETUSER', user, 'on', '>secret', '~*', '+@all', ...rules.split(' '))
+        const one = createRedisPresenceStore({ url: `redis://${user}:secret@${server.address}` }, { logger: warning })
+        await one.start()
+        return one
+      }
+      await until(() => store.healthy())
+      try {
+        await store.compact()
+        expect(await rewrites()).toBe(undefined)
+        await admin.config('SET', 'appendonly', 'yes')
+        await until(async () => (await admin.info('persistence')).includes('aof_rewrite_in_progress:0'))
+        await store.compact()
+        expect(await rewrites()).toMatch(/calls=1\b/)
+        const mayNot = await as('bounded', '-bgrewriteaof')
+        await mayNot.compact()
+        expect(warned).toEqual(['BGREWRITEAOF'])
+        await mayNot.stop(1000)
+      } finally {
+        await admin.config('SET', 'appendonly', 'no')
+        await admin.quit()
+      }
+    })
+
     it('one that was killed is a StoreError at once, and used again when it is back, empty as it is', async () => {
       await server.kill9()
       await until(() => !store.healthy())
@@ -108,6 +140,6 @@ needs('redis', 'presence in Redis', (address) => {
   })
 })
 
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10))
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10))
 }

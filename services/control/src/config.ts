@@ -79,6 +79,11 @@ export const controlSettings = {
     default: '.fencepost/control',
     help: 'folder of the durable copy of the feed, mode 0700; one process at a time',
   }),
+  storeKey: setting.secret({
+    env: 'FENCEPOST_STORE_KEY',
+    optional: true,
+    help: 'encrypts the copy of the feed on disk; 64 hex digits (openssl rand -hex 32), from the first start on or never',
+  }),
   stopDeadlineMs: setting.int({
     env: 'FENCEPOST_STOP_DEADLINE_MS',
     default: 15_000,

@@ -1,5 +1,5 @@
 // A control node of a cluster: the API over the feed in Redis, and a durable copy of it.
-import { createLmdbFeed, openDataFolder } from '@fencepost/embedded'
+import { createLmdbFeed, openDataFolder, parseStoreKey } from '@fencepost/embedded'
 import type { Logger } from '@fencepost/model'
 import { createRedisFeed, redisOptionsFrom } from '@fencepost/redis'
 import { createLifecycle } from '@fencepost/runtime'
@@ -20,14 +20,15 @@ const LIMITS = { maxPingAgeMs: 72 * 3_600_000, maxPingFutureMs: 300_000 }
 
 /** @throws Error when the data folder cannot be used, or the port is open to others without a token */
 export function createControlNode(config: ControlConfig, logger: Logger): ControlNode {
-  const { adminHost: host, adminPort: port, adminToken } = config
+  const { adminHost: host, adminPort: port, adminToken, storeKey } = config
   if (adminToken === undefined && !/^(localhost|::1|127(\.\d{1,3}){3})$/.test(host))
     throw new Error(
       `FENCEPOST_ADMIN_HOST is ${host}, which others can reach: set FENCEPOST_ADMIN_TOKEN, or use 127.0.0.1`,
     )
   const folder = openDataFolder(config.dataDir)
   const shared = createRedisFeed(redisOptionsFrom(config), { logger })
-  const local = createLmdbFeed({ dir: folder.at('feed') }, { logger })
+  const encryptionKey = storeKey === undefined ? undefined : parseStoreKey('FENCEPOST_STORE_KEY', storeKey)
+  const local = createLmdbFeed({ dir: folder.at('feed'), encryptionKey }, { logger })
   const mirror = createMirror({ shared, local, placePath: folder.at('feed.place'), logger, clock: Date.now })
   const privacy = createPrivacyOfCluster(config, { feed: shared, logger })
   const { adminTlsCertFile: certFile, adminTlsKeyFile: keyFile } = config

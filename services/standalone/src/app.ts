@@ -6,6 +6,7 @@ import {
   createLmdbPresenceStore,
   type Journal,
   openDataFolder,
+  parseStoreKey,
 } from '@fencepost/embedded'
 import {
   createNode,
@@ -37,16 +38,18 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
   const folder = openDataFolder(config.dataDir)
   const secret = (name: string, file: string, given: string | undefined): Uint8Array =>
     given === undefined ? folder.loadOrCreateKey(file, KEY_BYTES) : parseKey(name, given)
+  const encryptionKey =
+    config.storeKey === undefined ? undefined : parseStoreKey('FENCEPOST_STORE_KEY', config.storeKey)
   const presence: PresenceSource | null =
     config.presence === 'off'
       ? null
       : config.redisUrl === undefined
         ? {
-            store: createLmdbPresenceStore({ dir: folder.at('presence') }, { logger }),
-            requests: createLmdbPresenceStore({ dir: folder.at('requests') }, { logger }),
+            store: createLmdbPresenceStore({ dir: folder.at('presence'), encryptionKey }, { logger }),
+            requests: createLmdbPresenceStore({ dir: folder.at('requests'), encryptionKey }, { logger }),
           }
         : { redis: redisOptionsFrom({ ...config, redisUrl: config.redisUrl }) }
-  const feed = createLmdbFeed({ dir: folder.at('feed') }, { logger })
+  const feed = createLmdbFeed({ dir: folder.at('feed'), encryptionKey }, { logger })
   // Fences of a file are the operator's; without one they are what control was given.
   const withFences = config.fences === undefined
   const rootKey = secret('FENCEPOST_ROOT_KEY', 'root', config.rootKey)
@@ -92,6 +95,7 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
   const journal = createJournal(
     {
       dir: folder.at('journal'),
+      encryptionKey,
       retentionMs: config.journalRetentionS * 1000,
       retentionBytes: config.journalRetentionBytes,
       maxQueueBytes: config.maxInflightBytes,
@@ -174,6 +178,7 @@ function addJournalMetrics(metrics: Metrics, journal: Journal, refusedByThreads:
     ['deadline', counters.rejectedDeadline],
   ])
   metrics.counter('fencepost_journal_expired_total', 'frames that retention removed', () => counters.expiredFrames)
+  metrics.counter('fencepost_journal_erased_total', 'events that erasures removed', () => counters.erasedRecords)
   metrics.counter('fencepost_journal_damaged_total', 'frames that could not be read', () => counters.damagedFrames)
   metrics.histogram('fencepost_journal_commit_seconds', 'one group commit, fsync included', journal.commitLatency)
 }

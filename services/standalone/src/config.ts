@@ -53,6 +53,11 @@ export const standaloneSettings = {
     optional: true,
     help: 'keys of pseudonyms that were in use before, comma separated: events of their time are found by them, until none is kept any more',
   }),
+  storeKey: setting.secret({
+    env: 'FENCEPOST_STORE_KEY',
+    optional: true,
+    help: 'encrypts journal, presence, requests and feed on disk; 64 hex digits (openssl rand -hex 32), from the first start on or never',
+  }),
 } as const
 
 export type StandaloneConfig = ConfigOf<typeof standaloneSettings>
