@@ -43,6 +43,8 @@ const STEP = 2
 const STAGE = 3
 const AUDIT = 4
 const DOC = 5
+/** Last use of an SDK key. */
+const USED = 6
 /** What a row's version is: of a step, or of a stage. */
 const BY_STEP = 0
 const BY_STAGE = 1
@@ -245,6 +247,14 @@ class LmdbFeed implements FenceFeed {
   async reports(): Promise<NodeReport[]> {
     const since = this.#now() - REPORT_MS
     return [...this.#reports.values()].filter(({ at }) => at >= since)
+  }
+
+  async noteUse(keys: readonly string[], day: string): Promise<void> {
+    await this.#write(keys.map((key) => ({ key: usedKey(key), value: Buffer.from(day) })))
+  }
+
+  async lastUse(keys: readonly string[]): Promise<(string | null)[]> {
+    return keys.map((key) => this.#open().get(usedKey(key))?.toString() ?? null)
   }
 
   #open(): Store {
@@ -467,4 +477,8 @@ function idOf(row: Buffer): string {
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
+}
+
+function usedKey(key: string): Buffer {
+  return Buffer.concat([Buffer.from([USED]), Buffer.from(key)])
 }

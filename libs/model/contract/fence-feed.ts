@@ -177,6 +177,15 @@ export function fenceFeedContract(name: string, open: () => Promise<FeedUnderTes
       expect(told).toBe(before)
     })
 
+    it('knows on what day a key was used last', async () => {
+      expect(await feed.lastUse(['k_1', 'k_2'])).toEqual([null, null])
+      await feed.noteUse(['k_1', 'k_3'], '2026-11-26')
+      await feed.noteUse(['k_1'], '2026-11-27')
+      await feed.noteUse([], '2026-11-28')
+      expect(await feed.lastUse(['k_1', 'k_2', 'k_3'])).toEqual(['2026-11-27', null, '2026-11-26'])
+      expect(await feed.lastUse([])).toEqual([])
+    })
+
     it('knows how far nodes are that have reported lately', async () => {
       const report = { node: 'one', epoch: 'e', seq: 7, at: Date.now(), problem: null, ...UNSAID }
       await feed.report(report)

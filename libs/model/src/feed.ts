@@ -103,6 +103,10 @@ export interface FenceFeed {
   report(report: NodeReport): Promise<void>
   /** Nodes that have reported lately. */
   reports(): Promise<NodeReport[]>
+  /** Notes that these SDK keys were used on that day, as YYYY-MM-DD. */
+  noteUse(keys: readonly string[], day: string): Promise<void>
+  /** The day noted last of each of these keys, or null: none was. */
+  lastUse(keys: readonly string[]): Promise<(string | null)[]>
 }
 
 /** The hash that a step gives the chain. */

@@ -19,6 +19,8 @@ export interface FeedKeys {
   readonly stages: string
   /** Hash: node -> report. */
   readonly reports: string
+  /** Last use of SDK keys. */
+  readonly used: string
   /** Sorted set: node by the time of its report. */
   readonly reported: string
 }
@@ -34,6 +36,7 @@ export function feedKeys(prefix: string): FeedKeys {
     taken: key('taken'),
     stages: key('stage:'),
     reports: key('reports'),
+    used: key('used'),
     reported: key('reported'),
   }
 }

@@ -224,6 +224,16 @@ class RedisFeed implements FenceFeed {
     return reports.sort((a, b) => (a.node < b.node ? -1 : 1))
   }
 
+  async noteUse(keys: readonly string[], day: string): Promise<void> {
+    if (keys.length === 0) return
+    const fields = keys.flatMap((key) => [key, day])
+    await this.#ask(() => this.#connection.redis.hset(this.#keys.used, ...fields))
+  }
+
+  async lastUse(keys: readonly string[]): Promise<(string | null)[]> {
+    return keys.length === 0 ? [] : this.#ask(() => this.#connection.redis.hmget(this.#keys.used, ...keys))
+  }
+
   #ask<T>(command: () => Promise<T>): Promise<T> {
     return this.#connection.ask(command)
   }

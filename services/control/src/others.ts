@@ -179,10 +179,25 @@ function keyRoutes({ feed, writer, clock }: OtherRoutesParts): Route[] {
       'editor',
       'Revokes an SDK key on every node',
     ),
-    listRoute(feed, '/v1/tenants/:tenant/keys', 'key', 'SDK keys, without their secrets', ({ id, body }) => {
-      const { label, created } = JSON.parse(body) as KeyBody
-      return { key_id: id, label, created }
-    }),
+    {
+      ...listRoute(
+        feed,
+        '/v1/tenants/:tenant/keys',
+        'key',
+        'SDK keys, without their secrets, and when they were used last',
+        () => null,
+      ),
+      async handle({ params, query }): Promise<Answer> {
+        const limit = limitOf(query['limit'], 100, MAX_PAGE)
+        const docs = await feed.list('key', tenantOf(params), query['after'] ?? '', limit)
+        const days = await feed.lastUse(docs.map(({ id }) => id))
+        const items = docs.map(({ id, body }, i) => {
+          const { label, created } = JSON.parse(body) as KeyBody
+          return { key_id: id, label, created, last_used: days[i] ?? null }
+        })
+        return { status: 200, json: { items, next: docs.length === limit ? (docs.at(-1)?.id ?? null) : null } }
+      },
+    },
   ]
 }
 

@@ -131,6 +131,7 @@ export function createNode(parts: NodeParts): FencepostNode {
           clock: parts.clock ?? Date.now,
           name: `node-${randomBytes(6).toString('hex')}`,
           inFlightSince: serving.inFlightSince,
+          takeUsedKeys: serving.takeUsedKeys,
           retention: () => privacy?.privacy.retention.brief() ?? null,
           publishIndex: fences.publish,
           applyFences: keeper.apply,

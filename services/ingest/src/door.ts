@@ -59,6 +59,7 @@ export function createDoor(parts: DoorParts): (exchange: Exchange) => void {
     if (cors?.refuses(origin)) return refuse(request, 'forbidden')
     const key = keys.find(exchange.header('authorization'))
     if (key === null) return refuse(request, 'unauthorized')
+    key.isUsed = true
     const closed = parts.closed()
     if (closed !== null) return refuse(request, closed)
     const waitS = rateLimit.take(key.number)

@@ -6,6 +6,10 @@ export interface SdkKey {
   readonly tenant: string
   /** Position among the keys; names the key in metrics and in the rate limit without being it. */
   readonly number: number
+  /** What control calls it; null = it is of the settings. */
+  readonly id: string | null
+  /** It has let somebody in since `takeUsed` was last asked. */
+  isUsed: boolean
 }
 
 export interface SdkKeys {
@@ -22,6 +26,8 @@ export interface KeyRing extends SdkKeys {
   set(id: string, key: { readonly tenant: string; readonly hash: string } | null): void
   /** Takes out all that were added. */
   clear(): void
+  /** Ids of those that have let somebody in since this was last asked. */
+  takeUsed(): string[]
 }
 
 /** Headers remembered so that a known one costs no hash. Only known keys get in, so strangers cannot push them out. */
@@ -58,7 +64,7 @@ export function parseSdkKeys(list: string): KeyRing {
       throw new RangeError(
         `FENCEPOST_SDK_KEYS entry ${i + 1} repeats the key of entry ${(byHash.get(hash)?.number ?? 0) + 1}`,
       )
-    byHash.set(hash, { tenant, number: i })
+    byHash.set(hash, { tenant, number: i, id: null, isUsed: false })
     numbers = i + 1
   }
 
@@ -83,11 +89,19 @@ export function parseSdkKeys(list: string): KeyRing {
     set(id, key) {
       takeOut(id)
       if (key === null || byHash.has(key.hash)) return
-      byHash.set(key.hash, { tenant: key.tenant, number: numbers++ })
+      byHash.set(key.hash, { tenant: key.tenant, number: numbers++, id, isUsed: false })
       added.set(id, key.hash)
     },
     clear() {
       for (const id of [...added.keys()]) takeOut(id)
+    },
+    takeUsed() {
+      const used: string[] = []
+      for (const key of byHash.values()) {
+        if (key.isUsed && key.id !== null) used.push(key.id)
+        key.isUsed = false
+      }
+      return used
     },
     find(authorization) {
       if (authorization === lastHeader) return lastKey

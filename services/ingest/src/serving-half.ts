@@ -29,6 +29,8 @@ export interface ServingHalf {
   readonly mainRequests: PresenceStore | null
   /** Since when its oldest batch has been under way, epoch ms, or null. */
   inFlightSince(): number | null
+  /** Ids of SDK keys that have let somebody in since this was last asked. */
+  takeUsedKeys(): string[]
   /** Tells every serving half what the feed has brought beside fences. */
   publishView(update: FeedUpdate): void
   /** Everything counted; as new as the last `refresh`. */
@@ -63,7 +65,7 @@ function inThisThread(parts: ServingHalfParts): ServingHalf {
   const sink = kafka ?? (parts.sink as EventSink)
   const store = presence === undefined ? null : presenceStoreFrom(presence, parts.logger)
   const requests = presence === undefined ? null : requestStoreFrom(presence, parts.logger)
-  const { server, counters, sweeper, view, bodyMemoryBytes, inFlightSince } = createServing({
+  const { server, counters, sweeper, view, bodyMemoryBytes, inFlightSince, takeUsedKeys } = createServing({
     ...parts,
     presence: store === null || requests === null ? null : { store, requests, sweeps: true },
     sink,
@@ -85,6 +87,7 @@ function inThisThread(parts: ServingHalfParts): ServingHalf {
     mainStore: store,
     mainRequests: requests,
     inFlightSince,
+    takeUsedKeys,
     publishView: view.apply,
     counts: {
       counters,
@@ -140,6 +143,7 @@ function inOtherThreads(parts: ServingHalfParts): ServingHalf {
       const since = threads.states().flatMap(({ inFlightSince }) => inFlightSince ?? [])
       return since.length === 0 ? null : Math.min(...since)
     },
+    takeUsedKeys: threads.takeUsedKeys,
     publishView: threads.publishView,
     counts: threads.counts,
     refresh: threads.refresh,

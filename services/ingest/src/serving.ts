@@ -71,6 +71,8 @@ export interface Serving {
   bodyMemoryBytes(): number
   /** Since when its oldest batch has been under way, epoch ms, or null. */
   inFlightSince(): number | null
+  /** Ids of SDK keys that have let somebody in since this was last asked. */
+  takeUsedKeys(): string[]
 }
 
 /** Bytes of events that one batch may make before its remaining pings are `event_too_large`. */
@@ -210,5 +212,6 @@ export function createServing(parts: ServingParts): Serving {
     moment,
     bodyMemoryBytes: () => budget.reserved,
     inFlightSince: () => inFlight.since(clock()),
+    takeUsedKeys: keys.takeUsed,
   }
 }

@@ -53,6 +53,7 @@ async function following(disk?: string) {
     clock: Date.now,
     name: 'node',
     inFlightSince: () => null,
+    takeUsedKeys: () => [],
     retention: () => null,
     withFences: true,
     fencesPath,

@@ -124,7 +124,12 @@ describe.each(['1', '2'])('a standalone without a file of fences, %s thread(s)',
     const made = await ask(running, 'POST', '/v1/tenants/acme/keys', { label: 'ios' })
     await taken(running, made)
     const key = made.json['key'] as string
+    const lastUsed = async (): Promise<unknown> =>
+      ((await ask(running, 'GET', '/v1/tenants/acme/keys')).json['items'] as { last_used: unknown }[])[0]?.last_used
+    expect(await lastUsed()).toBeNull()
     expect((await post(running, 'phone', HERE, key)).status).toBe(200)
+    const today = new Date().toISOString().slice(0, 10)
+    await expect.poll(lastUsed, { timeout: 20_000, interval: 50 }).toBe(today)
     await taken(running, await ask(running, 'DELETE', `/v1/tenants/acme/keys/${made.json['key_id']}`))
     expect((await post(running, 'phone', HERE, key)).status).toBe(401)
     // Those of the settings stay.

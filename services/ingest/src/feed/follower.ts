@@ -33,6 +33,8 @@ export interface FollowerParts {
   readonly publishView: (update: FeedUpdate) => void
   /** Since when the oldest batch has been under way, epoch ms, or null: none is. */
   readonly inFlightSince: () => number | null
+  /** Ids of SDK keys that have let somebody in since this was last asked. */
+  readonly takeUsedKeys: () => readonly string[]
   /** What it states and finds of how long data are kept, for control to show; null = nothing. */
   readonly retention: () => unknown
 }
@@ -80,6 +82,10 @@ export function createFollower(parts: FollowerParts): Follower {
   let unwatch: () => void = () => {}
   let timer: NodeJS.Timeout | undefined
   let retryAt = 0
+  /** SDK keys whose use of `notedOn` is known to the feed, and those that it is to be told of. */
+  const noted = new Set<string>()
+  const toNote = new Set<string>()
+  let notedOn = ''
 
   /** @param had what a feed that has less must not take the place of */
   async function load(had: FeedHead | null): Promise<Loaded> {
@@ -224,6 +230,25 @@ export function createFollower(parts: FollowerParts): Follower {
     await report()
   }
 
+  /** To the day: what was noted once is not noted again before another day. */
+  async function noteUse(): Promise<void> {
+    const day = new Date(parts.clock()).toISOString().slice(0, 10)
+    if (day !== notedOn) noted.clear()
+    notedOn = day
+    for (const key of parts.takeUsedKeys()) if (!noted.has(key)) toNote.add(key)
+    if (toNote.size === 0) return
+    const keys = [...toNote]
+    await feed.noteUse(keys, day).then(
+      () => {
+        for (const key of keys) {
+          noted.add(key)
+          toNote.delete(key)
+        }
+      },
+      () => {},
+    )
+  }
+
   async function report(): Promise<void> {
     if (head === null) return
     const { epoch, seq } = head
@@ -237,6 +262,7 @@ export function createFollower(parts: FollowerParts): Follower {
       retention: parts.retention(),
     }
     await feed.report(report).catch(() => {})
+    await noteUse()
   }
 
   return {

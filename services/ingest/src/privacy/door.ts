@@ -81,6 +81,7 @@ export function addPrivacyDoor(server: HttpServer, parts: PrivacyDoorParts): voi
     if (cors?.refuses(person.origin)) return refuse(person, 'forbidden')
     const key = keys.find(exchange.header('authorization'))
     if (key === null) return refuse(person, 'unauthorized')
+    key.isUsed = true
     const closed = parts.closed()
     if (closed !== null) return refuse(person, closed)
     const waitS = rateLimit.take(key.number)

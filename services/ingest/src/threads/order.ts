@@ -81,6 +81,8 @@ export type FromThread =
       readonly storeHealthy: boolean
       /** Since when its oldest batch has been under way, epoch ms, or null. */
       readonly inFlightSince: number | null
+      /** Ids of SDK keys that have let somebody in since it last told. */
+      readonly usedKeys: readonly string[]
     }
   | {
       readonly kind: 'log'

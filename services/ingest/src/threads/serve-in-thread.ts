@@ -59,7 +59,8 @@ export function serveInThread(port: MessagePort, order: ThreadOrder): void {
     const values = valuesOf(counts)
     const storeHealthy = store?.healthy() !== false
     const inFlightSince = serving.inFlightSince()
-    say({ kind: 'counts', ask, values, sinkHealthy: sink.healthy(), storeHealthy, inFlightSince }, [
+    const usedKeys = serving.takeUsedKeys()
+    say({ kind: 'counts', ask, values, sinkHealthy: sink.healthy(), storeHealthy, inFlightSince, usedKeys }, [
       values.buffer as ArrayBuffer,
     ])
   }

@@ -51,6 +51,8 @@ export interface ServingThreads {
   /** Tells every thread what the feed has brought beside fences; threads that come later are told all of it. */
   publishView(update: FeedUpdate): void
   states(): ThreadState[]
+  /** Ids of SDK keys that have let somebody in since this was last asked. */
+  takeUsedKeys(): string[]
   /** Threads that have taken the place of one that failed. */
   replaced(): number
   /** Publishes refused because the room that the threads share was full. */
@@ -284,6 +286,11 @@ export function createServingThreads(parts: ServingThreadsParts): ServingThreads
         inFlightSince: run?.inFlightSince ?? null,
         connections: run?.counts.http.connections ?? 0,
       })),
+    takeUsedKeys() {
+      const used = new Set(seats.flatMap(({ run }) => [...(run?.usedKeys ?? [])]))
+      for (const { run } of seats) run?.usedKeys.clear()
+      return [...used]
+    },
     replaced: () => replaced,
     refusedFull: () => host?.room.refused() ?? 0,
   }

@@ -37,6 +37,7 @@ export class ThreadRun {
   sinkHealthy = false
   storeHealthy = false
   inFlightSince: number | null = null
+  readonly usedKeys = new Set<string>()
   /** Has it said anything since this was last set to false? */
   heard = true
   readonly #worker: Worker
@@ -119,6 +120,7 @@ export class ThreadRun {
         this.sinkHealthy = message.sinkHealthy
         this.storeHealthy = message.storeHealthy
         this.inFlightSince = message.inFlightSince
+        for (const key of message.usedKeys) this.usedKeys.add(key)
         this.#asked.get(message.ask)?.()
         return
       case 'log':
