@@ -84,6 +84,7 @@ async function drive(more: Readonly<Record<string, string>>): Promise<{ port: nu
     await canary.post(port, [INSIDE], { ...known, consent: 'perhaps' }),
     await canary.consent(port, { location: 'perhaps' }),
     await ask(adminPort, 'POST', '/v1/explain', { body: { tenant: TENANT, ...INSIDE } }),
+    await ask(adminPort, 'POST', '/v1/explain', { body: { tenant: TENANT, ...INSIDE, device: DEVICE } }),
     await ask(port, 'GET', '/v1/me', { headers: canary.headers(secret) }),
     await ask(port, 'GET', '/v1/me', { headers: canary.headers() }),
     await ask(port, 'GET', '/v1/consent', { headers: canary.headers(secret) }),

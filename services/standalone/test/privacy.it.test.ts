@@ -233,6 +233,21 @@ describe('minors', () => {
     expect((await phone.post(port, [MARKET])).json).toMatchObject({ rejected: [[0, 'minor']] })
   })
 
+  it('and explicit consent: what a tenant sets holds on its pings alone', async () => {
+    await start()
+    const { json } = await ask(adminPort, 'PUT', `/v1/tenants/${TENANT}`, { body: { consent_explicit: true } })
+    await ask(adminPort, 'GET', `/v1/feed/status?seq=${json['seq']}&wait_ms=5000`)
+    const post = async (device: string, consent: unknown, key = 'key-of-acme') =>
+      (await new Phone(device, key).post(port, [MARKET], { consent })).json
+    expect(await post('a', true)).toMatchObject({ accepted: 1, matched: 0 })
+    expect(await post('b', { location: true, analytics: true })).toMatchObject({ accepted: 1, matched: 1 })
+    expect(await post('c', { location: true, marketing: true })).toMatchObject({ accepted: 1, matched: 0 })
+    expect(await post('d', true, 'key-of-zeta')).toMatchObject({ accepted: 1, matched: 1 })
+    const [matches, transitions] = [await events('matches'), await events('transitions')]
+    expect(matches.map(({ value }) => value['tenant'])).toEqual([TENANT, 'zeta'])
+    expect(transitions.map(({ value }) => value['tenant'])).toEqual([TENANT, 'zeta'])
+  })
+
   it('are whom the tenant’s own limit says', async () => {
     await start()
     const year = new Date().getUTCFullYear()
