@@ -122,7 +122,7 @@ export const INVENTORY: readonly InventoryEntry[] = [
   entry('record', 'topic contentType count ends ids', 'technical', 'delivery', 'consent', RECORDS),
   entry(
     'record',
-    'privacy purposes location analytics marketing suppressed since why request found choices restricted evidence at by chosenAt textVersion',
+    'privacy purposes location analytics marketing suppressed since why request found choices objected restricted evidence at by chosenAt textVersion',
     'choice',
     'choices',
     'duty',

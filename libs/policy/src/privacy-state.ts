@@ -40,6 +40,8 @@ export interface Evidence {
 export interface PrivacyState {
   readonly purposes: Purposes
   readonly suppressed: Suppression | null
+  /** The person has objected to marketing: only they themselves can give it again, by name. */
+  readonly objected: boolean
   /** Processing is restricted: what is held stays, and nothing is done with it. */
   readonly restricted: boolean
   /** Oldest first, at most MAX_EVIDENCE: the first stays, of the others the latest. */
@@ -50,7 +52,13 @@ export const MAX_EVIDENCE = 64
 
 export const NO_PURPOSES: Purposes = { location: null, analytics: null, marketing: null }
 
-export const NO_CHOICE: PrivacyState = { purposes: NO_PURPOSES, suppressed: null, restricted: false, evidence: [] }
+export const NO_CHOICE: PrivacyState = {
+  purposes: NO_PURPOSES,
+  suppressed: null,
+  objected: false,
+  restricted: false,
+  evidence: [],
+}
 
 /** A choice as it is made. */
 export interface Choice {
@@ -71,7 +79,7 @@ export function withdraw(state: PrivacyState, choice: Choice, by: Speaker, now: 
 }
 
 /**
- * What was chosen takes the place of what was before; purposes that are not named follow location. It ends the suppression that an
+ * What was chosen takes the place of what was before; purposes that are not named follow location, but for marketing that was objected to. It ends the suppression that an
  * erasure left, and that of a minor where the speaker says that the person is none.
  */
 export function choose(
@@ -84,7 +92,9 @@ export function choose(
   const gives = choice.purposes.location === true
   const lifts = suppressed !== null && gives && (suppressed.why === 'erased' || choice.isNoMinor)
   const { isNoMinor: _, ...rest } = choice
-  return chosen({ ...state, suppressed: lifts ? null : suppressed, purposes: choice.purposes }, rest, by, now)
+  const objected = state.objected && choice.purposes.marketing !== true
+  const purposes: Purposes = { ...choice.purposes, marketing: objected ? false : choice.purposes.marketing }
+  return chosen({ ...state, suppressed: lifts ? null : suppressed, objected, purposes }, rest, by, now)
 }
 
 function chosen(state: PrivacyState, choice: Choice, by: Speaker, now: number): PrivacyState {
@@ -106,12 +116,18 @@ export function suppress(state: PrivacyState, suppressed: Suppression): PrivacyS
 /** An objection to marketing, or its end, which leaves the purpose to location again. */
 export function objectToMarketing(state: PrivacyState, lifted: boolean, by: Speaker, now: number): PrivacyState {
   const purposes: Purposes = { ...state.purposes, marketing: lifted ? null : false }
-  return chosen({ ...state, purposes }, { purposes, chosenAt: null, textVersion: null }, by, now)
+  return chosen({ ...state, objected: !lifted, purposes }, { purposes, chosenAt: null, textVersion: null }, by, now)
 }
 
 /** Does it still mean anything once it is forgotten where the device is? */
-export function isOfUse({ purposes, suppressed, restricted, evidence }: PrivacyState): boolean {
-  return suppressed !== null || restricted || evidence.length > 0 || Object.values(purposes).some((one) => one !== null)
+export function isOfUse({ purposes, suppressed, objected, restricted, evidence }: PrivacyState): boolean {
+  return (
+    suppressed !== null ||
+    objected ||
+    restricted ||
+    evidence.length > 0 ||
+    Object.values(purposes).some((one) => one !== null)
+  )
 }
 
 /** May presence be kept at all? What could not be told is not kept either. */
@@ -123,16 +139,18 @@ export type PackedPrivacy = readonly [
   purposes: PackedPurposes,
   suppressed: readonly [number, SuppressionReason, string, number, number, number, number] | null,
   restricted: boolean,
+  objected: boolean,
   evidence: readonly (readonly [number, Speaker, PackedPurposes, number | null, string | null])[],
 ]
 type PackedPurposes = readonly [boolean | null, boolean | null, boolean | null]
 
 /** As plain arrays, for the record's codec. */
-export function packPrivacy({ purposes, suppressed, restricted, evidence }: PrivacyState): PackedPrivacy {
+export function packPrivacy({ purposes, suppressed, objected, restricted, evidence }: PrivacyState): PackedPrivacy {
   return [
     packPurposes(purposes),
     suppressed === null ? null : packSuppression(suppressed),
     restricted,
+    objected,
     evidence.map(({ at, by, purposes: said, chosenAt, textVersion }) => [
       at,
       by,
@@ -143,11 +161,12 @@ export function packPrivacy({ purposes, suppressed, restricted, evidence }: Priv
   ]
 }
 
-export function unpackPrivacy([purposes, suppressed, restricted, evidence]: PackedPrivacy): PrivacyState {
+export function unpackPrivacy([purposes, suppressed, restricted, objected, evidence]: PackedPrivacy): PrivacyState {
   return {
     purposes: unpackPurposes(purposes),
     suppressed: suppressed === null ? null : unpackSuppression(suppressed),
     restricted,
+    objected,
     evidence: evidence.map(([at, by, said, chosenAt, textVersion]) => ({
       at,
       by,

@@ -142,6 +142,11 @@ describe('choices', () => {
     const objected = objectToMarketing(given, false, 'admin', 2)
     expect(objected.purposes).toEqual(purposesOf('L+a-m'))
     expect(objectToMarketing(objected, true, 'admin', 3).purposes).toEqual(purposesOf('L+a'))
+    // A later choice that does not name marketing is no answer to it; one that does is.
+    const choosing = (text: string) =>
+      choose(objected, { purposes: purposesOf(text), ...CHOICE, isNoMinor: false }, 'person', 3)
+    expect([choosing('L').purposes, choosing('L').objected]).toEqual([purposesOf('L-m'), true])
+    expect([choosing('L+m').purposes, choosing('L+m').objected]).toEqual([purposesOf('L+m'), false])
   })
 
   it('keep the first evidence and the latest, never more than there is room for', () => {

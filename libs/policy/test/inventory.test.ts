@@ -63,6 +63,7 @@ const RECORD = {
       request: 'r',
       found: { visits: 1, caps: 1, pending: 1, choices: 1 },
     },
+    objected: false,
     restricted: false,
     evidence: [{ at: 1, by: 'sdk' as const, purposes: PURPOSES, chosenAt: 1, textVersion: 'v1' }],
   },

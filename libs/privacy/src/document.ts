@@ -31,9 +31,10 @@ export function heldInRecord(record: DeviceRecord | null): HeldInRecord {
 /** What is said of a person's choices, to them too. */
 export function consentOf(privacy: PrivacyState | null): unknown {
   if (privacy === null || !isOfUse(privacy)) return null
-  const { purposes, suppressed, restricted, evidence } = privacy
+  const { purposes, suppressed, objected, restricted, evidence } = privacy
   return {
     ...purposes,
+    objected,
     restricted,
     suppressed: suppressed === null ? null : { since: suppressed.since, why: suppressed.why },
     history: evidence.map(({ at, by, purposes: said, chosenAt, textVersion }) => ({

@@ -27,11 +27,12 @@ export const schema = {
         {
           type: 'object',
           additionalProperties: false,
-          required: ['location', 'analytics', 'marketing', 'restricted', 'suppressed', 'history'],
+          required: ['location', 'analytics', 'marketing', 'objected', 'restricted', 'suppressed', 'history'],
           properties: {
             location: { $ref: '#/$defs/choice' },
             analytics: { $ref: '#/$defs/choice' },
             marketing: { $ref: '#/$defs/choice' },
+            objected: { type: 'boolean' },
             restricted: { type: 'boolean' },
             suppressed: {
               oneOf: [

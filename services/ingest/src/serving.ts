@@ -90,6 +90,7 @@ export function createServing(parts: ServingParts): Serving {
   const keys = parseSdkKeys(config.sdkKeys ?? '')
   const view = createFeedView(keys)
   const moment = createMoments(parts.index, view)
+  const inFlight = new InFlight()
   const presence =
     parts.presence === null
       ? null
@@ -101,10 +102,10 @@ export function createServing(parts: ServingParts): Serving {
           identities,
           moment,
           reached: view.reached,
+          inFlight,
           store: parts.presence.store,
           counters: counters.presence,
         })
-  const inFlight = new InFlight()
   const erasures =
     parts.presence === null || presence === null
       ? null

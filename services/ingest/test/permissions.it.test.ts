@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createLmdbPresenceStore } from '@fencepost/embedded'
 import { createFenceIndex } from '@fencepost/match'
 import { BatchHits, type Fence, type PresenceStore, silentLogger } from '@fencepost/model'
-import { createIdentities, NO_CHOICE, type PrivacyState } from '@fencepost/policy'
+import { createIdentities, DEFAULT_RULES, NO_CHOICE, type PrivacyState } from '@fencepost/policy'
 import { PRESENCE_DEFAULTS } from '@fencepost/presence'
 import { createRequestBook, type RequestBook } from '@fencepost/privacy'
 import { removeFolder, tempFolder } from '@fencepost/testbed'
@@ -156,5 +156,59 @@ describe('what is published', () => {
     const made = (await book.list(10_000)).slice(before)
     expect(made).toHaveLength(1)
     expect(made[0]).toMatchObject({ type: 'erase', origin: 'minor', step: 'suppressing', pseudonym: null })
+  })
+})
+
+describe('what one node left unpublished', () => {
+  it('is not told by it once consent was withdrawn at another', async () => {
+    const failing = heldSink()
+    const index = createFenceIndex(FENCES)
+    const node = createSubjects({
+      store: records,
+      sink: failing,
+      identities,
+      settings: PRESENCE_DEFAULTS,
+      contentType: 'application/json',
+      keepsPresence: true,
+      cacheSize: 10,
+      choicesKeptMs: 1e12,
+      counters: new Counters().presence,
+      moment: createMoments(() => index),
+      reached: async () => true,
+      clock: Date.now,
+    })
+    const identity = identityOf('stale')
+    const now = Date.now()
+    const batch = (observed: number) => ({
+      tenant: 'acme',
+      identity,
+      received: observed,
+      sent: observed,
+      matches: null,
+      permission: { refused: null, matches: true, transitions: true },
+      tenantRules: DEFAULT_RULES,
+      observations: [
+        {
+          observed,
+          at: observed,
+          beacon: false,
+          accuracyM: null,
+          tie: [0, 0],
+          hits: [FENCES[0] as Fence],
+          distanceM: () => 0,
+        },
+      ],
+    })
+    const moment = createMoments(() => index)()
+    failing.mode = 'io'
+    await expect(node.take(batch(now - 2000), moment)).rejects.toThrow()
+    const decided = failing.batches.length
+    failing.mode = 'durable'
+    // Elsewhere: this node's copy of the record is stale from now on.
+    const { subject } = identity
+    await subjects.choose({ subject, tenant: 'acme' }, () => chosen('-L'))
+    expect(await node.take(batch(now - 1000), moment)).toBe('no_consent')
+    expect(failing.batches).toHaveLength(decided)
+    expect((await node.record(subject))?.pending).toBeNull()
   })
 })

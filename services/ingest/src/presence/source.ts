@@ -6,6 +6,7 @@ import { PRESENCE_DEFAULTS } from '@fencepost/presence'
 import { createRedisPresenceStore, type RedisOptions, redisOptionsFrom } from '@fencepost/redis'
 import type { NodeConfig, RedisConfig } from '../config.ts'
 import { createFeedView, type FeedView } from '../feed/feed-view.ts'
+import type { InFlight } from '../in-flight.ts'
 import { parseSdkKeys } from '../keys.ts'
 import type { PipelineMoment } from '../pipeline.ts'
 import type { PresenceCounters } from './counters.ts'
@@ -83,6 +84,7 @@ export function createPresence(parts: {
   readonly counters: PresenceCounters
   readonly moment: () => PipelineMoment
   readonly reached: FeedView['reached']
+  readonly inFlight?: InFlight
   readonly logger: Logger
   readonly clock: Clock
 }): Presence {

@@ -26,6 +26,7 @@ import {
   sweep,
 } from '@fencepost/presence'
 import { encodeTransitions, transitionId } from '@fencepost/wire'
+import type { InFlight } from '../in-flight.ts'
 import { expiryOf, isSomewhere } from './record-expiry.ts'
 import { createRecords, type Known, type RecordsParts } from './records.ts'
 
@@ -41,6 +42,8 @@ export interface SubjectsParts extends RecordsParts {
   /** False: nothing is kept of where a device is, and only what its person has chosen is looked at. */
   readonly keepsPresence: boolean
   readonly policy?: PingPolicy
+  /** Sweeps are under way like batches. */
+  readonly inFlight?: InFlight
   /** The moment in force now. */
   readonly moment: () => Moment
   /** Resolves when the feed has come to `place` (true) or after so long without (false). */
@@ -104,6 +107,8 @@ export function createSubjects(parts: SubjectsParts): Subjects {
     let withheld = false
     let known = records.cached(subject) ?? (await records.load(subject))
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      // What was left unpublished may have been withdrawn since: it is not published on the word of a record that may be stale.
+      if (known.record?.pending != null && !known.published) known = await records.load(subject)
       let allowed = policy.ofRecord(permission, known.record?.privacy ?? null, tenantRules)
       const writes = keepsPresence && allowed.transitions && allowed.refused === null
       if (!writes) {
@@ -175,6 +180,15 @@ export function createSubjects(parts: SubjectsParts): Subjects {
   }
 
   async function sweepOne(subject: Uint8Array): Promise<void> {
+    const flight = parts.inFlight?.begin(clock())
+    try {
+      await sweepRecord(subject)
+    } finally {
+      if (flight !== undefined) parts.inFlight?.end(flight)
+    }
+  }
+
+  async function sweepRecord(subject: Uint8Array): Promise<void> {
     const known = await records.load(subject)
     const { record } = known
     const moment = parts.moment()
