@@ -1,6 +1,6 @@
 import { createKafkaSink, KAFKA_DEFAULTS, type KafkaSink, type KafkaSinkOptions } from '@fencepost/kafka'
 import { readTopic } from '@fencepost/kafka/reader'
-import { type Logger, silentLogger } from '@fencepost/model'
+import { type Logger, silentLogger, TOPICS } from '@fencepost/model'
 import { makeRecordBatch } from '@fencepost/model/contract/event-sink'
 import { needs } from '@fencepost/testbed/needs'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -59,15 +59,17 @@ needs('kafka', 'a sink on a real broker', (bootstrap) => {
 
   test('creates a missing topic with all its settings, and finds nothing to complain about at the next start', async () => {
     await create().start()
-    expect(lines.map(({ msg }) => msg)).toEqual(['kafka topic created', 'kafka topic created', 'kafka is reachable'])
+    const made = TOPICS.map(() => 'kafka topic created')
+    expect(lines.map(({ msg }) => msg)).toEqual([...made, 'kafka is reachable'])
     await sink?.stop(5000)
     await create({ createTopics: false }).start()
     expect(lines.map(({ msg }) => msg)).toEqual(['kafka is reachable'])
   })
 
   test('does not start on a missing topic that it may not create', async () => {
+    const missing = TOPICS.map((topic) => `"${topics[topic].name}"`).join(', ')
     await expect(create({ createTopics: false }).start()).rejects.toThrow(
-      `not all topics exist (missing: "${name}", "${topics.transitions.name}") and creating topics is switched off`,
+      `not all topics exist (missing: ${missing}) and creating topics is switched off`,
     )
   })
 
