@@ -130,7 +130,7 @@ export const INVENTORY: readonly InventoryEntry[] = [
     ['the person'],
   ),
 
-  entry('request', 'id step progress suppressedAt problem lift', 'technical', 'choices', 'duty', REQUESTS),
+  entry('request', 'id step suppressedAt problem lift', 'technical', 'choices', 'duty', REQUESTS),
   entry('request', 'subject pseudonym tenant', 'identifier', 'choices', 'duty', REQUESTS),
   entry('request', 'type origin who created deadline finished proof', 'choice', 'choices', 'duty', REQUESTS),
 ]

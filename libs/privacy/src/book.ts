@@ -22,6 +22,9 @@ export interface RequestBook {
   list(limit: number): Promise<PrivacyRequest[]>
 }
 
+/** Before the keys of requests, where they share a store of keys with the records. */
+export const REQUESTS_PREFIX = 'fencepost:requests'
+
 /** Every id begins with it, so that all lie in one bucket. */
 const BUCKET = 0
 const ID_BYTES = 15

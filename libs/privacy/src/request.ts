@@ -47,8 +47,6 @@ export interface PrivacyRequest {
   readonly created: number
   readonly deadline: number
   readonly step: Step
-  /** 0..1 of the step, where it takes long. */
-  readonly progress: number
   /** Epoch ms at which nothing new could be admitted any more. */
   readonly suppressedAt: number | null
   readonly proof: Partial<Proof>
@@ -67,7 +65,6 @@ export function newRequest(
     created: now,
     deadline: now + LEGAL_DEADLINE_MS,
     step,
-    progress: 0,
     suppressedAt: null,
     proof: {},
     finished: step === 'over' ? now : null,

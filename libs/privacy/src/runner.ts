@@ -8,8 +8,8 @@ import { type PrivacyRequest, STEPS, type Step, stepOf } from './request.ts'
 
 /** What the world does for a request. Everything may be asked again, and rejects when it cannot be done now. */
 export interface Hands {
-  /** The subject of a pseudonym, or null: nobody who has a record has it. Told now and then how far it is, 0..1. */
-  find(pseudonym: string, onProgress: (share: number) => void): Promise<Uint8Array | null>
+  /** The subject of a pseudonym, or null: nobody who has a record has it. Looks at every record. */
+  find(pseudonym: string): Promise<Uint8Array | null>
   /** Every pseudonym that the subject has or had. */
   pseudonymsOf(subject: Uint8Array): readonly string[]
   /** Empties the record; resolves with what this request found in it, however often it is asked. */
@@ -100,7 +100,7 @@ export function createRunner(parts: RunnerParts): Runner {
             return
           }
           const isOver = next.step === 'over'
-          const done = isOver ? { ...next, finished: clock(), progress: 1 } : { ...next, progress: 0 }
+          const done = isOver ? { ...next, finished: clock() } : next
           if ((await book.move(known, { ...done, problem: null }, isOver ? null : clock())) === null) return
           failed.delete(next.id)
           moved = true
@@ -134,7 +134,7 @@ export function createRunner(parts: RunnerParts): Runner {
     finding: (requests) =>
       Promise.all(
         requests.map(async (request) => {
-          const subject = await hands.find(request.pseudonym as string, () => {})
+          const subject = await hands.find(request.pseudonym as string)
           const step = subject === null && request.type !== 'erase' ? 'over' : stepOf(request.type)
           return { ...request, subject: subject === null ? null : textOf(subject), step }
         }),

@@ -1,16 +1,12 @@
 // What a control node needs for requests about privacy: the records that the nodes keep in Redis, and the keys that name devices in them. The
 // nodes carry the requests out.
-import { readFileSync } from 'node:fs'
 import type { FenceFeed, Logger } from '@fencepost/model'
-import { createIdentities, parseKey, parseKeys, readRecipients, subjectSecret } from '@fencepost/policy'
-import { createHoldings, createRequestBook } from '@fencepost/privacy'
+import { createIdentities, parseKey, parseKeys, subjectSecret } from '@fencepost/policy'
+import { createHoldings, createRequestBook, REQUESTS_PREFIX, readRegister } from '@fencepost/privacy'
 import { createRedisPresenceStore, redisOptionsFrom } from '@fencepost/redis'
 import type { Part } from '@fencepost/runtime'
 import type { ControlConfig } from './config.ts'
 import type { PrivacyKit } from './privacy.ts'
-
-/** Before the keys of requests, as the nodes have it. */
-const REQUESTS_PREFIX = 'fencepost:requests'
 
 /**
  * Null where the keys are not given: there are no such routes then.
@@ -59,16 +55,7 @@ export function createPrivacyOfCluster(
       const reports = await feed.reports()
       return { nodes: reports.map(({ node, at, retention }) => ({ node, at, retention })) }
     },
-    recipients: registerOf(config.recipients),
+    recipients: readRegister(config.recipients),
   }
   return { kit, parts: [part('records', records), part('requests', requests)] }
-}
-
-function registerOf(path: string | undefined): PrivacyKit['recipients'] {
-  if (path === undefined) return []
-  try {
-    return readRecipients(readFileSync(path, 'utf8'))
-  } catch (error) {
-    throw new Error(`FENCEPOST_RECIPIENTS: ${(error as Error).message}`, { cause: error })
-  }
 }

@@ -10,6 +10,7 @@ import {
   type PrivacyRequest,
   REQUEST_TYPES,
   type RequestBook,
+  STEPS,
 } from '@fencepost/privacy'
 import { mayTouch } from './access.ts'
 import { INVENTORY_FORMATS, inventoryAs } from './inventory.ts'
@@ -304,7 +305,7 @@ function whomOf(
 
 /** A request as staff sees it: whom it is about is in nobody's answer. */
 function shown(request: PrivacyRequest): Readonly<Record<string, unknown>> {
-  const { id, type, tenant, origin, who, created, deadline, step, progress, finished, problem, lift, proof } = request
+  const { id, type, tenant, origin, who, created, deadline, step, finished, problem, lift, proof } = request
   return {
     id,
     type,
@@ -314,7 +315,7 @@ function shown(request: PrivacyRequest): Readonly<Record<string, unknown>> {
     created,
     deadline,
     status: finished === null ? 'open' : 'done',
-    progress: { step, share: progress },
+    progress: { step, done: STEPS.indexOf(step), of: STEPS.length - 1 },
     finished,
     problem,
     ...(lift ? { lift } : {}),

@@ -1,12 +1,12 @@
 // `node services/ingest/dist/main.js`: one ingest node of a cluster.
 import { parseKey, parseKeys } from '@fencepost/policy'
+import { readRegister } from '@fencepost/privacy'
 import { configFromCommandLine, createLogger, runUntilSignal } from '@fencepost/runtime'
 import { createNode } from './app.ts'
 import { ingestSettings } from './config.ts'
 import { feedOf } from './feed/source.ts'
 import { loadFenceFile } from './fence-file.ts'
 import { presenceOf } from './presence/source.ts'
-import { readRegister } from './privacy/register.ts'
 
 const config = configFromCommandLine(ingestSettings, {
   usage: 'node services/ingest/dist/main.js [--help] [--print-config]',

@@ -18,10 +18,10 @@ import {
   type PresenceSource,
   type Privacy,
   pseudonymOfKey,
-  readRegister,
 } from '@fencepost/ingest'
 import type { Logger } from '@fencepost/model'
 import { parseKey, parseKeys, type RecipientEntry, subjectSecret } from '@fencepost/policy'
+import { readRegister } from '@fencepost/privacy'
 import { redisOptionsFrom } from '@fencepost/redis'
 import type { Metrics } from '@fencepost/runtime'
 import type { StandaloneConfig } from './config.ts'

@@ -3,6 +3,7 @@ import type { Clock, ContentType, EventSink, FenceIndex, Logger, PresenceStore }
 import type { Identities } from '@fencepost/policy'
 import type { PresenceSettings } from '@fencepost/presence'
 import { PRESENCE_DEFAULTS } from '@fencepost/presence'
+import { REQUESTS_PREFIX } from '@fencepost/privacy'
 import { createRedisPresenceStore, type RedisOptions, redisOptionsFrom } from '@fencepost/redis'
 import type { NodeConfig, RedisConfig } from '../config.ts'
 import { createFeedView, type FeedView } from '../feed/feed-view.ts'
@@ -67,9 +68,6 @@ export function createMoments(
     return last
   }
 }
-
-/** Before the keys of requests in Redis. */
-export const REQUESTS_PREFIX = 'fencepost:requests'
 
 export interface Presence {
   readonly subjects: Subjects

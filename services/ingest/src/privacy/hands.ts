@@ -40,14 +40,11 @@ const SCAN_PAGE = 1000
 export function createHands(parts: HandsParts): Hands {
   const { subjects, identities, records, feed, events, sink, clock } = parts
   return {
-    async find(pseudonym, onProgress) {
-      let seen = 0
+    async find(pseudonym) {
       for (let cursor: string | null = ''; cursor !== null; ) {
         const page: Awaited<ReturnType<PresenceStore['scan']>> = await records.scan(cursor, SCAN_PAGE)
         const found = page.subjects.find((subject) => identities.pseudonymsOf(subject).includes(pseudonym))
         if (found !== undefined) return found
-        seen += page.subjects.length
-        onProgress(1 - 1 / (1 + seen / 100_000))
         cursor = page.next
         await new Promise((resolve) => setImmediate(resolve)) // others want the thread too
       }
