@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { HttpConnection, removeFolder, type ServiceProcess, tempFolder } from '@fencepost/testbed'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { request } from './privacy-kit.ts'
 import { KEY, startStandalone, writeFences } from './support.ts'
 
 const document = JSON.parse(readFileSync(new URL('../../../libs/wire/asyncapi.json', import.meta.url), 'utf8'))
@@ -63,27 +64,29 @@ it.each([
     expect((await connection.post('/v1/pings', headers, Buffer.from(JSON.stringify(body)))).status).toBe(200)
     connection.close()
 
+    await request(adminPort, { type: 'erase', subject: { device: 'of-nobody' } })
     const admin = new HttpConnection(adminPort)
     const kinds = new Set<unknown>()
-    for (const [topic, name] of [
-      ['matches', 'match'],
-      ['transitions', 'transition'],
+    for (const [topic, name, least] of [
+      ['matches', 'match', 4],
+      ['transitions', 'transition', 4],
+      ['erasures', 'erasure', 1],
     ] as const) {
       const value = ajv.compile(messages[name]?.payload as object)
       const head = ajv.compile(messages[name]?.headers as object)
       const lines = (await admin.get(`/v1/events?topic=${topic}`)).body.toString().trimEnd().split('\n')
-      expect(lines.length).toBeGreaterThan(3)
+      expect(lines.length).toBeGreaterThanOrEqual(least)
       for (const line of lines) {
         const event = JSON.parse(line) as { value: Record<string, unknown>; headers: Record<string, string> }
         expect([value(event.value), value.errors]).toEqual([true, null])
         expect([head(event.headers), head.errors]).toEqual([true, null])
-        kinds.add(event.value['kind'] ?? event.value['type'])
+        kinds.add(event.value['kind'] ?? event.value['type'] ?? topic)
         // And a key that is not in it is refused.
         expect(value({ ...event.value, more: 1 })).toBe(false)
       }
     }
     admin.close()
-    expect([...kinds].sort()).toEqual(['beacon', 'dwell', 'enter', 'exit', 'location'])
+    expect([...kinds].sort()).toEqual(['beacon', 'dwell', 'enter', 'erasures', 'exit', 'location'])
   },
   60_000,
 )
