@@ -11,8 +11,8 @@ import type { Writer } from './writer.ts'
 /** 100,000 fences of 32 vertices take some 80 MB. */
 export const MAX_IMPORT_BYTES = 256 * 1024 * 1024
 const BODY_TIMEOUT_MS = 300_000
-/** Rows that the answer names; the rest is counted. */
-const NAMED_FAULTS = 1000
+/** Rows that the answer names, some 20 MB of them; the rest is counted. */
+const NAMED_FAULTS = 100_000
 const HEAP_MB = 2048
 /** So few fences are a step like any other, which nodes take as single changes; more are staged, and nodes make a new index of all. */
 const SMALL = { fences: 1000, bytes: 1024 * 1024 } as const

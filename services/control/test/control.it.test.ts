@@ -157,6 +157,15 @@ describe('an import', () => {
     expect((await ask('GET', '/v1/tenants/acme/fences')).json['features']).toEqual([])
   })
 
+  it('names a hundred thousand bad rows, and counts those beyond', async () => {
+    const { ask } = await serveControl()
+    const rows = lines(Array.from({ length: 100_001 }, () => ({ type: 'Feature', properties: {}, geometry: null })))
+    const { json } = await ask('POST', IMPORT, { raw: rows })
+    expect(json).toMatchObject({ rows: 100_001, invalid: 100_001, more_errors: 1 })
+    const named = json['errors'] as { row: number }[]
+    expect([named.length, named.at(-1)?.row]).toEqual([100_000, 99_999])
+  })
+
   it('the best of it takes what is valid; a dry run takes nothing', async () => {
     const { ask, feed } = await serveControl()
     const rows = lines([circle('a', 1, 1), circle('b', 400, 1)])
