@@ -126,7 +126,9 @@ export function isOfUse({ purposes, suppressed, objected, restricted, evidence }
     objected ||
     restricted ||
     evidence.length > 0 ||
-    Object.values(purposes).some((one) => one !== null)
+    purposes.location !== null ||
+    purposes.analytics !== null ||
+    purposes.marketing !== null
   )
 }
 

@@ -1,4 +1,5 @@
-// A device's record as bytes: one msgpack array, so that a store need not know what is in it. Never change a place; add a format.
+// A device's record as bytes: its person's choices, then a msgpack array, so that a store need not know what is in it. Never change a place; add a
+// format.
 import type { CapCount, VisitCampaigns } from '@fencepost/match/eligibility'
 import { type ContentType, type RecordBatch, TOPICS } from '@fencepost/model'
 import { type PackedPrivacy, type PrivacyState, packPrivacy, unpackPrivacy } from '@fencepost/policy'
@@ -27,9 +28,14 @@ const FORMAT = 2
 
 const packr = new Packr({ useRecords: false, int64AsType: 'number' })
 
+/** Before the array: bytes of the choices that lie between, little-endian. */
+const CHOICES_AT = 4
+const NO_CHOICES = new Uint8Array(0)
+
 export function encodeRecord({ tenant, feed, state, privacy, pending }: DeviceRecord): Uint8Array {
   const { last, lastAt, received, skew, lastVisit, visits, caps } = state
-  const bytes = packr.pack([
+  const choices = privacy === null ? NO_CHOICES : packedOf(privacy)
+  const packed = packr.pack([
     FORMAT,
     tenant,
     feed.epoch,
@@ -38,9 +44,24 @@ export function encodeRecord({ tenant, feed, state, privacy, pending }: DeviceRe
     visits.map(packVisit),
     caps.map(({ campaign, windowS, forgotten, times, tags }) => [campaign, windowS, forgotten, times, tags]),
     pending === null ? null : packBatch(pending),
-    privacy === null ? null : packPrivacy(privacy),
   ])
-  return Uint8Array.from(bytes) // the packer's own buffer is reused
+  // Of its own: the packer's buffer is reused.
+  const bytes = new Uint8Array(CHOICES_AT + choices.length + packed.length)
+  new DataView(bytes.buffer).setUint32(0, choices.length, true)
+  bytes.set(choices, CHOICES_AT)
+  bytes.set(packed, CHOICES_AT + choices.length)
+  return bytes
+}
+
+/** Choices stay the same from batch to batch: packed once, they are bytes that every record of theirs copies. */
+const packedChoices = new WeakMap<PrivacyState, Uint8Array>()
+
+function packedOf(privacy: PrivacyState): Uint8Array {
+  const known = packedChoices.get(privacy)
+  if (known !== undefined) return known
+  const packed = new Uint8Array(packr.pack(packPrivacy(privacy)))
+  packedChoices.set(privacy, packed)
+  return packed
 }
 
 /**
@@ -50,7 +71,10 @@ export function encodeRecord({ tenant, feed, state, privacy, pending }: DeviceRe
  */
 export function decodeRecord(bytes: Uint8Array): DeviceRecord {
   try {
-    const [format, tenant, epoch, seq, numbers, visits, caps, pending, privacy] = packr.unpack(bytes) as PackedRecord
+    const from = CHOICES_AT + new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true)
+    const [format, tenant, epoch, seq, numbers, visits, caps, pending] = packr.unpack(
+      bytes.subarray(from),
+    ) as PackedRecord
     if (format !== FORMAT) throw new RangeError(`format ${String(format)}`)
     const [last, lastAt, received, skew, lastVisit] = numbers
     return {
@@ -58,7 +82,8 @@ export function decodeRecord(bytes: Uint8Array): DeviceRecord {
       feed: { epoch, seq },
       state: { last, lastAt, received, skew, lastVisit, visits: visits.map(unpackVisit), caps: caps.map(unpackCount) },
       pending: pending === null ? null : unpackBatch(pending),
-      privacy: privacy === null ? null : unpackPrivacy(privacy),
+      privacy:
+        from === CHOICES_AT ? null : unpackPrivacy(packr.unpack(bytes.subarray(CHOICES_AT, from)) as PackedPrivacy),
     }
   } catch (error) {
     throw new RangeError('a record of presence cannot be read', { cause: error })
@@ -74,7 +99,6 @@ type PackedRecord = [
   PackedVisit[],
   [string, number, number | null, number[], number[]][],
   PackedBatch | null,
-  PackedPrivacy | null,
 ]
 type PackedVisit = [
   string,

@@ -71,16 +71,15 @@ export function createRecords(parts: RecordsParts): Records {
     const { state, pending, privacy } = record
     const keeps = privacy !== null && isOfUse(privacy)
     const presenceUntil = expiryOf(state, settings.ttlMs)
-    const dues: number[] = []
-    const due = dueAt(state, { rules, settings })
-    if (due !== null && privacy?.restricted !== true) dues.push(due)
-    if (pending !== null) dues.push(clock() + PENDING_GRACE_MS)
+    let due = Number.POSITIVE_INFINITY
+    if (privacy?.restricted !== true) due = dueAt(state, { rules, settings }) ?? due
+    if (pending !== null) due = Math.min(due, clock() + PENDING_GRACE_MS)
     // Where the device was is forgotten in time although what its person has chosen stays.
-    if (keeps && isSomewhere(state) && !privacy.restricted) dues.push(presenceUntil)
+    if (keeps && !privacy.restricted && isSomewhere(state)) due = Math.min(due, presenceUntil)
     return {
       version,
       bytes: encodeRecord(record),
-      dueMs: dues.length === 0 ? null : Math.min(...dues),
+      dueMs: due === Number.POSITIVE_INFINITY ? null : due,
       expiresMs: keeps ? Math.max(presenceUntil, clock() + parts.choicesKeptMs) : presenceUntil,
     }
   }
