@@ -79,6 +79,8 @@ export interface PresenceBatch {
 export interface PresenceRules {
   /** The fence of that id, or null: there is none. */
   fence(id: string): FenceFacts | null
+  /** Is nothing told of the fence of that id? Absent = of every fence something is. */
+  isSilent?(id: string): boolean
   campaigns(fence: FenceFacts): FenceCampaigns
   /** Names the campaigns in an exit from a fence that is no longer there. */
   nameGone(transition: TransitionFacts, visit: VisitCampaigns, caps: CapState): Naming

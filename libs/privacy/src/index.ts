@@ -1,6 +1,7 @@
 export { createRequestBook, type KnownRequest, newRequestId, REQUESTS_PREFIX, type RequestBook } from './book.ts'
 export { consentOf, EXPORT_FORMAT, EXPORT_SCHEMA, heldInRecord } from './document.ts'
 export { createHoldings, type Holdings, type HoldingsParts, MAX_EVENTS, type Whom } from './holdings.ts'
+export { MAX_LOOKED_AT, type OldestKept, oldestKept } from './oldest.ts'
 export { readRegister } from './register.ts'
 export {
   decodeRequest,

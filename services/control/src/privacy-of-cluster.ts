@@ -2,7 +2,7 @@
 // nodes carry the requests out.
 import type { FenceFeed, Logger } from '@fencepost/model'
 import { createIdentities, parseKey, parseKeys, subjectSecret } from '@fencepost/policy'
-import { createHoldings, createRequestBook, REQUESTS_PREFIX, readRegister } from '@fencepost/privacy'
+import { createHoldings, createRequestBook, oldestKept, REQUESTS_PREFIX, readRegister } from '@fencepost/privacy'
 import { createRedisPresenceStore, redisOptionsFrom } from '@fencepost/redis'
 import type { Part } from '@fencepost/runtime'
 import type { ControlConfig } from './config.ts'
@@ -36,8 +36,9 @@ export function createPrivacyOfCluster(
     start: () => store.start(),
     stop: (deadlineMs) => store.stop(deadlineMs),
   })
+  const book = createRequestBook(requests, config.requestRetentionS * 1000)
   const kit: PrivacyKit = {
-    book: createRequestBook(requests, config.requestRetentionS * 1000),
+    book,
     holdings: createHoldings({
       records,
       pseudonymsOf: identities.pseudonymsOf,
@@ -53,7 +54,8 @@ export function createPrivacyOfCluster(
     wake() {},
     async retention() {
       const reports = await feed.reports()
-      return { nodes: reports.map(({ node, at, retention }) => ({ node, at, retention })) }
+      const { isPart, ...oldest } = await oldestKept({ records, book })
+      return { nodes: reports.map(({ node, at, retention }) => ({ node, at, retention })), oldest, is_part: isPart }
     },
     recipients: readRegister(config.recipients),
   }

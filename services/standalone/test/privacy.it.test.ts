@@ -290,6 +290,24 @@ describe('sensitive places', () => {
   })
 })
 
+describe('a fence that becomes sensitive', () => {
+  it('ends its visits without a word', async () => {
+    await start()
+    const phone = new Phone('phone-1')
+    await phone.post(port, [{ ...MARKET, age: 1000 }])
+    expect((await events('transitions')).map(({ value }) => value['kind'])).toEqual(['enter'])
+    writeFences(folder, [circle('market', MARKET, { tags: ['sensitive'] })] as never)
+    service?.process.signal('SIGHUP')
+    const door = async () =>
+      (await ask(adminPort, 'POST', '/v1/explain', { body: { tenant: TENANT, ...MARKET } })).json['door'] as object
+    await expect.poll(door, POLL).toEqual({ taken: false, reason: 'sensitive_place' })
+    expect((await phone.post(port, [OUTSIDE])).json).toMatchObject({ accepted: 1, matched: 0 })
+    const { json } = await request(adminPort, { type: 'access', subject: { device: 'phone-1' } })
+    expect(json['result']).toMatchObject({ presence: { visits: [] } })
+    expect(await events('transitions')).toHaveLength(1)
+  })
+})
+
 describe('requests', () => {
   it('export is what the schema says, has every event of the device and none of another', async () => {
     await start()

@@ -1,6 +1,6 @@
 // The fences and campaigns of one moment, as presence asks for them.
 import { type CampaignBook, nameCampaignsOfGone } from '@fencepost/match/eligibility'
-import type { FenceFacts, FenceIndex } from '@fencepost/model'
+import { type FenceFacts, type FenceIndex, isSensitive } from '@fencepost/model'
 import type { PresenceRules } from '@fencepost/presence'
 
 /** Fences that one tenant's rules remember: looking one up by its id takes some microseconds. */
@@ -23,15 +23,22 @@ export function rulesOf(index: FenceIndex, book: CampaignBook): (tenant: string)
 
 function rulesFor(tenant: string, index: FenceIndex, book: CampaignBook): PresenceRules {
   const found = new Map<string, FenceFacts | null>()
+  const find = (id: string): FenceFacts | null => {
+    const known = found.get(id)
+    if (known !== undefined) return known
+    if (found.size >= REMEMBERED) found.clear()
+    const fence = index.find(tenant, id)
+    found.set(id, fence)
+    return fence
+  }
+  const isSilent = (id: string): boolean => {
+    const fence = find(id)
+    return fence !== null && isSensitive(fence)
+  }
   return {
-    fence(id) {
-      const known = found.get(id)
-      if (known !== undefined) return known
-      if (found.size >= REMEMBERED) found.clear()
-      const fence = index.find(tenant, id)
-      found.set(id, fence)
-      return fence
-    },
+    // One that has become sensitive is no longer there, and nobody is told that a visit has ended with it.
+    fence: (id) => (index.hasSensitive && isSilent(id) ? null : find(id)),
+    isSilent: (id) => index.hasSensitive && isSilent(id),
     campaigns: (fence) => book.of(tenant, fence),
     nameGone: (transition, visit, caps) => nameCampaignsOfGone(book, tenant, transition, visit, caps),
   }

@@ -124,11 +124,14 @@ export function createSubjects(parts: SubjectsParts): Subjects {
       }
       await records.publishPending(known)
       const rules = moment.rules(tenant)
-      const moved = advance(known.record?.state ?? NOWHERE, batch, {
+      const moved = told(
         rules,
-        settings,
-        ids: (...of) => transitionId(identity.idKey, ...of),
-      })
+        advance(known.record?.state ?? NOWHERE, batch, {
+          rules,
+          settings,
+          ids: (...of) => transitionId(identity.idKey, ...of),
+        }),
+      )
       const privacy = known.record?.privacy ?? null
       const record = recordOf({ tenant, identity, feed: moment.feed, privacy, ...moved }, batch.received)
       const written = await records.write(subject, known, record, rules)
@@ -198,11 +201,10 @@ export function createSubjects(parts: SubjectsParts): Subjects {
     const identity = identities.ofSubject(subject)
     const rules = moment.rules(tenant)
     const now = clock()
-    const { state, transitions } = sweep(record.state, now, {
+    const { state, transitions } = told(
       rules,
-      settings,
-      ids: (...of) => transitionId(identity.idKey, ...of),
-    })
+      sweep(record.state, now, { rules, settings, ids: (...of) => transitionId(identity.idKey, ...of) }),
+    )
     const isOver = isSomewhere(state) && privacy !== null && isOfUse(privacy) && now >= expiryOf(state, settings.ttlMs)
     const left = isOver ? NOWHERE : state
     const next = recordOf({ tenant, identity, feed: moment.feed, privacy, state: left, transitions }, now)
@@ -249,6 +251,12 @@ export function createSubjects(parts: SubjectsParts): Subjects {
     choose: (of, change) => records.inTurn(of.subject, () => choose(of, change)),
     record: async (subject) => (await records.load(subject)).record,
   }
+}
+
+/** Without what nobody is told of. */
+function told<T extends { readonly transitions: readonly Transition[] }>({ isSilent }: PresenceRules, moved: T): T {
+  if (isSilent === undefined || moved.transitions.length === 0) return moved
+  return { ...moved, transitions: moved.transitions.filter(({ fence }) => !isSilent(fence)) }
 }
 
 /** What is chosen, where somebody has chosen something. */

@@ -2,10 +2,8 @@
 import type { CheckedTopics } from '@fencepost/kafka'
 import type { Clock, Logger, PresenceStore, Topic } from '@fencepost/model'
 import { type RetentionRow, retentionTable } from '@fencepost/policy'
-import { decodeRecord } from '@fencepost/presence'
-import type { RequestBook } from '@fencepost/privacy'
+import { MAX_LOOKED_AT, oldestKept, type RequestBook } from '@fencepost/privacy'
 import type { KafkaConfig, NodeConfig } from '../config.ts'
-import { isSomewhere } from '../presence/record-expiry.ts'
 
 /** One row of the table, with what is found. */
 export interface RetentionFound {
@@ -70,9 +68,6 @@ export interface RetentionWatchParts {
 }
 
 const HOUR_MS = 3_600_000
-/** Records that are looked at for the oldest: of more, a part. */
-const MAX_LOOKED_AT = 10_000
-const PAGE = 500
 
 export function createRetentionWatch(parts: RetentionWatchParts): RetentionWatch {
   const { rows, logger, clock } = parts
@@ -121,26 +116,6 @@ export function createRetentionWatch(parts: RetentionWatchParts): RetentionWatch
     }
   }
 
-  async function oldestInRecords(): Promise<{ presence: number | null; choices: number | null; isPart: boolean }> {
-    let presence: number | null = null
-    let choices: number | null = null
-    let seen = 0
-    for (let cursor: string | null = ''; cursor !== null && seen < MAX_LOOKED_AT; ) {
-      const page: Awaited<ReturnType<PresenceStore['scan']>> = await parts.records.scan(cursor, PAGE)
-      for (const stored of await Promise.all(page.subjects.map((subject) => parts.records.read(subject)))) {
-        if (stored === null) continue
-        const { state, privacy } = decodeRecord(stored.bytes)
-        if (isSomewhere(state)) presence = Math.min(presence ?? state.received, state.received)
-        const chosen = privacy?.evidence[0]?.at ?? privacy?.suppressed?.since ?? null
-        if (chosen !== null) choices = Math.min(choices ?? chosen, chosen)
-      }
-      seen += page.subjects.length
-      cursor = page.next
-      if (cursor !== null && seen >= MAX_LOOKED_AT) return { presence, choices, isPart: true }
-    }
-    return { presence, choices, isPart: false }
-  }
-
   return {
     start() {
       looking = look()
@@ -156,12 +131,11 @@ export function createRetentionWatch(parts: RetentionWatchParts): RetentionWatch
     differing,
     brief: () => ({ checked_at: checkedAt, rows: rows.map((row) => found(row, null, false)) }),
     async report() {
-      const { presence, choices, isPart } = await oldestInRecords()
-      const requests = (await parts.book.list(MAX_LOOKED_AT)).map(({ created }) => created)
+      const { presence, choices, requests, isPart } = await oldestKept(parts)
       const oldestOf = (row: RetentionRow): number | null => {
         if (row.name === 'presence') return presence
         if (row.name === 'choices') return choices
-        if (row.name === 'requests') return requests.length === 0 ? null : Math.min(...requests)
+        if (row.name === 'requests') return requests
         return row.by === 'topic setting' ? null : parts.journalOldest(row.place as Topic)
       }
       return {
