@@ -17,6 +17,7 @@ import { Redis } from 'ioredis'
 const INGEST = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 const CONTROL = fileURLToPath(new URL('../../control/dist/main.js', import.meta.url))
 const TOKEN = 'owner-token'
+const KEYS = { root: 'a'.repeat(64), pseudonym: 'b'.repeat(64) }
 /** For `expect.poll`. */
 export const POLL = { timeout: 20_000, interval: 20 }
 /** Longitude of every fence. */
@@ -35,8 +36,8 @@ export interface Asked {
 
 export type Ask = (method: string, path: string, body?: unknown) => Promise<Asked>
 
-/** Starts all of it; `name` is of its topics. */
-export async function startCluster(bootstrap: string, name: string) {
+/** Starts all of it; `name` is of its topics, `settings` are of every node and of control. */
+export async function startCluster(bootstrap: string, name: string, settings: Record<string, string> = {}) {
   if (!existsSync(INGEST) || !existsSync(CONTROL)) throw new Error('dist is missing; run: make build')
   const folder = tempFolder(name)
   const redis: RedisServer = await startRedis()
@@ -53,6 +54,11 @@ export async function startCluster(bootstrap: string, name: string) {
 
   const cluster = {
     redis,
+    ports,
+    topics: { transitions: `test.${name}.${process.pid}`, erasures: `test.${name}.${process.pid}.erasures` },
+    get key() {
+      return key
+    },
     /** A client past all of ours. */
     admin,
 
@@ -66,6 +72,8 @@ export async function startCluster(bootstrap: string, name: string) {
           FENCEPOST_REDIS_URL: url,
           FENCEPOST_REDIS_TIMEOUT_MS: '500',
           FENCEPOST_DATA_DIR: join(folder, data),
+          FENCEPOST_ROOT_KEY: KEYS.root,
+          FENCEPOST_PSEUDONYM_KEY: KEYS.pseudonym,
         },
       })
       controls.set(data, control)
@@ -89,12 +97,14 @@ export async function startCluster(bootstrap: string, name: string) {
           FENCEPOST_KAFKA_PARTITIONS: '3',
           FENCEPOST_TOPIC_MATCHES: `test.${name}.${process.pid}.matches`,
           FENCEPOST_TOPIC_TRANSITIONS: `test.${name}.${process.pid}`,
+          FENCEPOST_TOPIC_ERASURES: `test.${name}.${process.pid}.erasures`,
           FENCEPOST_REDIS_URL: url,
           FENCEPOST_REDIS_TIMEOUT_MS: '500',
           FENCEPOST_PRESENCE: 'off',
           FENCEPOST_DATA_DIR: join(folder, `node-${i}`),
-          FENCEPOST_ROOT_KEY: 'a'.repeat(64),
-          FENCEPOST_PSEUDONYM_KEY: 'b'.repeat(64),
+          FENCEPOST_ROOT_KEY: KEYS.root,
+          FENCEPOST_PSEUDONYM_KEY: KEYS.pseudonym,
+          ...settings,
           ...more,
         },
       })
@@ -114,6 +124,9 @@ export async function startCluster(bootstrap: string, name: string) {
       removeFolder(folder)
     },
 
+    /** Asks control, with a token. */
+    askAs: (token: string, method: string, path: string, body?: unknown): Promise<Asked> =>
+      askAt(controlPort, method, path, body, token),
     /** Asks control. */
     ask: (method: string, path: string, body?: unknown): Promise<Asked> => askAt(controlPort, method, path, body),
 
@@ -171,10 +184,10 @@ export async function startCluster(bootstrap: string, name: string) {
   return cluster
 }
 
-async function askAt(port: number, method: string, path: string, body?: unknown): Promise<Asked> {
+async function askAt(port: number, method: string, path: string, body?: unknown, token = TOKEN): Promise<Asked> {
   const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
     method,
-    headers: { authorization: `Bearer ${TOKEN}` },
+    headers: { authorization: `Bearer ${token}` },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   return { status: answer.status, json: (await answer.json()) as Record<string, unknown> }
