@@ -125,7 +125,8 @@ function requestRoutes(parts: PrivacyRoutesParts): Route[] {
       problems: ['not_found', 'forbidden', 'unavailable'],
       async handle(request) {
         const found = await find(request)
-        await note(request, `read privacy request ${found.id}`, found.tenant)
+        // Whoever waits for it to be done sees nothing of the person yet.
+        if (showsPerson(found)) await note(request, `read privacy request ${found.id}`, found.tenant)
         return { status: 200, json: { ...shown(found), result: await resultOf(found, parts) } }
       },
     },
@@ -141,12 +142,16 @@ function requestRoutes(parts: PrivacyRoutesParts): Route[] {
   ]
 }
 
+function showsPerson({ type, finished }: PrivacyRequest): boolean {
+  return finished !== null && (type === 'access' || type === 'export')
+}
+
 /** Made when it is asked for: a copy kept until then would be one more place to erase. */
 async function resultOf(request: PrivacyRequest, { kit, feed }: PrivacyRoutesParts): Promise<unknown> {
   const { type, finished, subject, pseudonym, tenant } = request
   if (finished === null) return null
   if (type === 'disclosure') return disclosureOf(await recipientsOf(feed, tenant, kit))
-  if (type !== 'access' && type !== 'export') return null
+  if (!showsPerson(request)) return null
   const document = await kit.holdings.document({
     tenant,
     subject: subject === null ? null : new Uint8Array(Buffer.from(subject, 'base64url')),
