@@ -65,7 +65,7 @@ function textOf(one: Setting<unknown>, env: Environment): { value: string } | { 
     const { mode } = statSync(path)
     if ((mode & 0o027) !== 0)
       return {
-        problem: `${one.env}_FILE: others may read or write ${path} (mode ${octal(mode)}); run: chmod 600 ${path}`,
+        problem: `${one.env}_FILE: others may read or write ${path} (mode ${octal(mode)}); run: chmod 600 ${path}, or mount it with mode 0400`,
       }
     value = readFileSync(path, 'utf8').trim()
   } catch {

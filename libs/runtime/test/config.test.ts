@@ -175,7 +175,7 @@ describe('a secret', () => {
     if (taken) expect(parseConfig(schema, env).rootKey).toBe('hush')
     else
       expect(problemsOf(env)).toEqual([
-        `FENCEPOST_ROOT_KEY_FILE: others may read or write ${path} (mode 0${mode.toString(8)}); run: chmod 600 ${path}`,
+        `FENCEPOST_ROOT_KEY_FILE: others may read or write ${path} (mode 0${mode.toString(8)}); run: chmod 600 ${path}, or mount it with mode 0400`,
       ])
   })
 
