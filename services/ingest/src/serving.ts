@@ -184,6 +184,7 @@ export function createServing(parts: ServingParts): Serving {
       keys,
       rateLimit,
       cors: cors === null ? null : createCors({ origins: config.corsOrigins, methods: 'GET, PUT, DELETE' }),
+      budget,
       closed: parts.closed,
       identities,
       tenant: view.tenant,

@@ -13,7 +13,7 @@ import {
   withdraw,
 } from '@fencepost/policy'
 import { consentOf, heldInRecord } from '@fencepost/privacy'
-import { type Cors, type Exchange, type HttpServer, retryAfter } from '@fencepost/server'
+import { type BodyBudget, type Cors, type Exchange, type HttpServer, retryAfter } from '@fencepost/server'
 import { encodeError } from '@fencepost/wire'
 import type { TenantView } from '../feed/feed-view.ts'
 import type { SdkKeys } from '../keys.ts'
@@ -26,6 +26,8 @@ export interface PrivacyDoorParts {
   readonly keys: SdkKeys
   readonly rateLimit: RateLimit
   readonly cors: Cors | null
+  /** Shared with the bodies of pings. */
+  readonly budget: BodyBudget
   readonly closed: () => 'not_ready' | 'stopping' | null
   readonly identities: Identities
   readonly tenant: (tenant: string) => TenantView
@@ -159,23 +161,23 @@ export function addPrivacyDoor(server: HttpServer, parts: PrivacyDoorParts): voi
   }
 
   server.route('put', '/v1/consent', (exchange) =>
-    come(exchange, (person) =>
+    come(exchange, (person) => {
+      const declared = exchange.contentLength()
+      if (declared > MAX_BODY_BYTES) return refuse(person, 'body_too_large')
+      const reservation = parts.budget.reserve(declared < 0 ? MAX_BODY_BYTES : declared)
+      if (reservation === null) return refuse(person, 'overloaded')
       exchange.readBody(
-        {
-          declared: exchange.contentLength(),
-          maxBytes: MAX_BODY_BYTES,
-          timeoutMs: BODY_TIMEOUT_MS,
-          reservation: null,
-        },
+        { declared, maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS, reservation },
         (body) => {
           const copy = body.slice()
+          reservation.release()
           answer(person, () => putConsent(person, copy))
         },
         (failure) => {
           if (failure !== 'aborted') refuse(person, failure === 'shed' ? 'overloaded' : failure)
         },
-      ),
-    ),
+      )
+    }),
   )
   server.route('get', '/v1/consent', (exchange) =>
     come(exchange, (person) =>
