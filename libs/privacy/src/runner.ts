@@ -180,8 +180,10 @@ export function createRunner(parts: RunnerParts): Runner {
       const counts = await hands.journal.count(names)
       return requests.map((request) => {
         const { events } = request.proof.journal ?? { events: 0 }
-        const journal = { events, left: sumOf(counts, namesOf(request)) }
-        return { ...request, step: 'compacting' as const, proof: { ...request.proof, journal } }
+        const left = sumOf(counts, namesOf(request))
+        // Whatever came in between: it is deleted again until there is nothing.
+        if (left > 0) return null
+        return { ...request, step: 'compacting' as const, proof: { ...request.proof, journal: { events, left } } }
       })
     },
     async compacting(requests) {

@@ -39,7 +39,11 @@ afterEach(async () => {
 })
 
 /** A world that has events of one pseudonym, and notes what is done to it. */
-function world({ events = 5, failures = {} as Partial<Record<keyof Hands | 'count' | 'journalErase', number>> } = {}) {
+function world({
+  events = 5,
+  atOnce = 5,
+  failures = {} as Partial<Record<keyof Hands | 'count' | 'journalErase', number>>,
+} = {}) {
   const done: string[] = []
   const left = { events, announced: new Set<string>() }
   const fail = (what: keyof Hands | 'count' | 'journalErase'): void => {
@@ -75,7 +79,7 @@ function world({ events = 5, failures = {} as Partial<Record<keyof Hands | 'coun
       },
       async erase() {
         fail('journalErase')
-        left.events = 0
+        left.events = Math.max(0, left.events - atOnce)
       },
     },
     async compact() {
@@ -137,6 +141,15 @@ describe('an erasure', () => {
       expect(runner.counters).toEqual({ finished: 1, failures: 2 })
     },
   )
+
+  it('goes on deleting until nothing is left', async () => {
+    const { hands, done } = world({ events: 12 })
+    const id = await ask()
+    run(hands)
+    expect(await finished(id)).toMatchObject({ proof: { journal: { events: 12, left: 0 } } })
+    expect(done.filter((what) => what === 'journalErase')).toHaveLength(3)
+    expect(done.at(-1)).toBe('announce')
+  })
 
   it('of many at once reads the journal and compacts the files together', async () => {
     const { hands, done } = world()
