@@ -34,7 +34,7 @@ build: node_modules/.installed ## installs what is missing and compiles to dist
 bench: build ## micro benches, about a minute; prints ratios
 	@node bench/dist/micro.js $(ARGS)
 
-bench-swap: build ## requests while the fences change under them; two minutes; ARGS=--help
+bench-swap: build ## requests while the fences change under them; four minutes; ARGS=--help
 	@node bench/dist/swap.js $(ARGS)
 
 bench-edits: build ## one edit among a million fences, and the file of their index; two minutes; ARGS=--help

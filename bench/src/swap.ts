@@ -14,11 +14,11 @@ const USAGE = `make bench-swap ARGS="…"    (node bench/dist/swap.js …)
 
 A real node whose fences are replaced while pings flow at a quarter of its maximum rate: all of them by a reload, and 1 % of them
 by single changes. Latencies before, during and after; every answer must be that of the old fences or of the new, never of a
-mixture, and of the new alone once the change is in force, else the run fails. About two minutes.
+mixture, and of the new alone once the change is in force, else the run fails. About four minutes.
 
   --fences <n>     fences (100000)
   --threads <n>    serving threads (1)
-  --swaps <n>      of each kind (6)
+  --swaps <n>      of each kind (8)
   --rate <n>       requests a second (a quarter of what was measured first)
   --json <file>    where the result goes (bench/out/bench-swap.json)
   --help
@@ -30,7 +30,7 @@ const KEY = 'bench-key-for-this-machine-only'
 const CONNECTIONS = 16
 const BODIES = 400
 const EDITED_SHARE = 0.01
-const CALM_MS = 2000
+const CALM_MS = 3000
 /** What a swap leaves behind, garbage for one, still belongs to it. */
 const AFTERMATH_MS = 1000
 const FLAT_OUT_MS = 4000
@@ -60,7 +60,7 @@ function read(): Args | null {
       options: {
         fences: { type: 'string', default: '100000' },
         threads: { type: 'string', default: '1' },
-        swaps: { type: 'string', default: '6' },
+        swaps: { type: 'string', default: '8' },
         rate: { type: 'string' },
         json: { type: 'string', default: DEFAULT_JSON },
         help: { type: 'boolean' },

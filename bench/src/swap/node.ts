@@ -24,7 +24,7 @@ const node = createNode({
   sink,
   rootKey: Buffer.alloc(32, 1),
   pseudonymKey: Buffer.alloc(32, 2),
-  loadFences: () => loadFenceFile(file, 'fail', logger),
+  loadFences: (cpuPercent) => loadFenceFile(file, 'fail', logger, { cpuPercent }),
 })
 
 process.on('message', (order: NodeOrder) => {

@@ -52,7 +52,7 @@ const ROOTS_PER_SHAPE = 4
 const MIN_ROOTS = 16
 const MAX_ROOTS = 2 ** 20
 /** Of the number of a root cell: progress is told where they are 0. */
-const PROGRESS_MASK = 255
+const PROGRESS_MASK = 15
 /** A shape whose box covers more root cells than this goes down to them level by level. */
 const DIRECT_ROOTS = 16
 /** A cell is divided while the tests of shapes that want it finer cost this much: below, another level costs as much as it saves. */

@@ -4,7 +4,7 @@ import type { Fence } from '@fencepost/model'
 import { BaseIndex } from './base-index.ts'
 import type { PackedFences } from './fence-index.ts'
 import { packDelta } from './packed-delta.ts'
-import { createPacker } from './packer.ts'
+import { createPacker, type PackerOptions } from './packer.ts'
 
 /** One change: a fence as it is from now on, or the end of one. */
 export type FenceChange =
@@ -117,9 +117,9 @@ export class LiveFences {
 }
 
 /** The new base of a compaction: seconds for a million fences, so to be done where nobody waits. */
-export function buildBase({ base, fences, gone }: CompactionJob): SharedArrayBuffer {
+export function buildBase({ base, fences, gone }: CompactionJob, options: PackerOptions = {}): SharedArrayBuffer {
   const isGone = new Set(gone)
-  const packer = createPacker()
+  const packer = createPacker(options)
   packer.addBase(new BaseIndex(base), (slot) => isGone.has(slot))
   for (const fence of fences) packer.add(fence)
   return packer.finish()

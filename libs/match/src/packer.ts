@@ -24,7 +24,7 @@ import {
 import { spatialOrder } from './spatial-order.ts'
 
 export interface PackerOptions {
-  /** Told now and then how far it is, from 0 to 1. */
+  /** Told again and again how far it is, from 0 to 1, within a millisecond or so where it can be: who works beside others may rest in it. */
   readonly onProgress?: (share: number) => void
 }
 
@@ -41,20 +41,22 @@ export interface Packer {
 const TURNS = [-360, 360] as const
 /** A box moved by a turn is rounded; the exact test decides, so it may as well be a little larger. */
 const SHIFT_SLACK = 1e-9 / 360
+/** Of small pieces of work so many, less one, are done before it is told again; a power of two less one. */
+const PROGRESS_MASK = 63
 
 export function createPacker(options: PackerOptions = {}): Packer {
   return new BasePacker(options)
 }
 
 class BasePacker implements Packer {
-  readonly #options: PackerOptions
+  readonly #onProgress: (share: number) => void
   readonly #facts = new FactsWriter()
   /** Records whose header says which fence they are of, in that order. */
   readonly #writer = new RecordWriter()
   readonly #beacons: { readonly shape: BeaconRegion['shape']; readonly number: number }[] = []
 
-  constructor(options: PackerOptions) {
-    this.#options = options
+  constructor({ onProgress = () => {} }: PackerOptions) {
+    this.#onProgress = onProgress
   }
 
   add(fence: Fence): void {
@@ -68,12 +70,15 @@ class BasePacker implements Packer {
   addBase(base: BaseIndex, isGone: (slot: number) => boolean): void {
     const numbers = new Int32Array(base.size).fill(-1)
     for (let slot = 0; slot < base.size; slot++) {
+      if ((slot & PROGRESS_MASK) === 0) this.#onProgress(0)
       if (isGone(slot)) continue
       numbers[slot] = this.#facts.add(base.facts.of(slot))
     }
     const { records } = base
     let last = 0
+    let seen = 0
     for (let at = 0; at < base.recordUnits; at += recordUnits(records, at)) {
+      if ((seen++ & PROGRESS_MASK) === 0) this.#onProgress(0)
       const number = numbers[records.u32[2 * at + 1]]
       if (number < 0) continue
       const copy = this.#writer.copy(records, at, number)
@@ -88,6 +93,7 @@ class BasePacker implements Packer {
   finish(): SharedArrayBuffer {
     const facts = this.#facts
     const bySlot = facts.slotOrder()
+    this.#onProgress(0)
     const slots = new Uint32Array(facts.size)
     bySlot.forEach((number, slot) => {
       slots[number] = slot
@@ -104,7 +110,9 @@ class BasePacker implements Packer {
 
     const final = new RecordWriter(length + 1)
     const margins: [slot: number, record: number][] = []
+    let seen = 0
     const onRecord = (number: number, record: number): void => {
+      if ((seen++ & PROGRESS_MASK) === 0) this.#onProgress(0)
       if (facts.hasMargin(number)) margins.push([slots[number], record])
     }
     const placed = inOrder.map(({ records }) => place(records, this.#writer, final, slots, onRecord))
@@ -113,9 +121,10 @@ class BasePacker implements Packer {
     let done = 0
     for (const shapes of placed) {
       const { length } = shapes.records
-      cells.add(shapes, (share) => this.#options.onProgress?.((done + share * length) / Math.max(1, all)))
+      cells.add(shapes, (share) => this.#onProgress((done + share * length) / Math.max(1, all)))
       done += length
     }
+    this.#onProgress(1)
     return makeImage([
       arraySource(Uint32Array.from(cells.heads)),
       wordsSource(cells.roots),

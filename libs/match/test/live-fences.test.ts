@@ -160,6 +160,19 @@ describe('fences that change', () => {
     expect([live.wantsCompaction(), live.changed]).toEqual([false, 0])
   })
 
+  it('tell the builder of a new base again and again how far it is, whatever it is made of', () => {
+    const count = 20_000
+    const at = (i: number): [lon: number, lat: number] => [(i % 200) / 100, Math.floor(i / 200) / 100]
+    const base = packFences(Array.from({ length: count }, (_, i) => makeFence(`f${i}`, circleShape(...at(i), 100))))
+    const shares: number[] = []
+    buildBase({ base: base.base, fences: [], gone: Uint32Array.of(7) }, { onProgress: (share) => shares.push(share) })
+    // Facts, shapes, places and cells: each in small pieces.
+    expect(shares.filter((share) => share === 0).length).toBeGreaterThan((3 * count) / 64 - 3)
+    expect(shares.filter((share) => share > 0).length).toBeGreaterThan(count / 64)
+    expect(shares).toEqual([...shares].sort((a, b) => a - b))
+    expect([shares[0], shares.at(-1)]).toEqual([0, 1])
+  })
+
   it('tell tenants and ids apart whatever is in them', () => {
     const here = circleShape(0, 0, 100)
     const live = new LiveFences(packFences([]).base)

@@ -40,8 +40,11 @@ export interface NodeParts {
   readonly pseudonymKey: Uint8Array
   /** Those in use before. */
   readonly oldPseudonymKeys?: readonly Uint8Array[]
-  /** Where the fences come from; called at start and at every reload. Must not work for long on a thread that serves. */
-  readonly loadFences: () => Promise<PackedFences>
+  /**
+   * Where the fences come from; called at start and at every reload, with the part of the time that it may spend, in percent. Must not
+   * work for long on a thread that serves.
+   */
+  readonly loadFences: (cpuPercent: number) => Promise<PackedFences>
   /** What is followed for campaigns and keys, and, where `withFences`, for the fences too, in place of `loadFences`. */
   readonly feed?: NodeFeed
   /** Single fences are going to be changed: what makes changes starts with the node, and the first does not wait for it (80 ms). */
@@ -57,7 +60,7 @@ export interface NodeFeed {
   readonly withFences: boolean
   /** Where a load of the feed writes its fences down. */
   readonly fencesPath: string
-  readonly loadFile: (path: string) => Promise<PackedFences>
+  readonly loadFile: (path: string, cpuPercent: number) => Promise<PackedFences>
 }
 
 /** What a ping would be matched with now, in the main thread. */
@@ -102,11 +105,14 @@ export function createNode(parts: NodeParts): FencepostNode {
 
   const metrics = createMetrics()
   const view = createFeedView(parseSdkKeys(''))
+  const { buildCpuPercent } = config
   const fences = createFencesInForce({
     ...parts,
-    loadFences: () => (follower === null || !parts.feed?.withFences ? parts.loadFences() : follower.load()),
+    buildCpuPercent,
+    loadFences: (percent) =>
+      follower === null || !parts.feed?.withFences ? parts.loadFences(percent) : follower.load(),
   })
-  const keeper = createFenceKeeper({ first: fences.packed(), publish: fences.amend, logger })
+  const keeper = createFenceKeeper({ first: fences.packed(), publish: fences.amend, buildCpuPercent, logger })
   fences.onReplace(keeper.rebase)
   let stage: Stage = 'starting'
   const retention = retentionOf('kafka' in parts.sink ? parts.sink.kafka : config, {
@@ -127,6 +133,7 @@ export function createNode(parts: NodeParts): FencepostNode {
       ? null
       : createFollower({
           ...followed,
+          buildCpuPercent,
           logger,
           clock: parts.clock ?? Date.now,
           name: `node-${randomBytes(6).toString('hex')}`,

@@ -73,6 +73,14 @@ export const nodeSettings = {
     optional: true,
     help: 'where the index of the fences is kept for the next start, which then need not make it; none = it is not (standalone: in its data folder)',
   }),
+  buildCpuPercent: setting.int({
+    env: 'FENCEPOST_BUILD_CPU_PERCENT',
+    default: 40,
+    min: 1,
+    max: 100,
+    unit: '%',
+    help: 'part of a core’s time that an index is made with while requests are served: less disturbs them less and takes longer; at start it is 100',
+  }),
   fencesInvalid: setting.choice({
     env: 'FENCEPOST_FENCES_INVALID',
     choices: ['skip', 'repair', 'fail'],

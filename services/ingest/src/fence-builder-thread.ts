@@ -2,7 +2,14 @@
 import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { buildBase, type CompactionJob } from '@fencepost/match'
+import { createThrottle } from './throttle.ts'
+
+export interface BuilderData {
+  readonly job: CompactionJob
+  readonly cpuPercent: number
+}
 
 // Threads that serve go first where cores are few. On Linux, and only there, a priority is that of the thread which sets it.
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW)
-parentPort?.postMessage(buildBase(workerData as CompactionJob))
+const { job, cpuPercent } = workerData as BuilderData
+parentPort?.postMessage(buildBase(job, { onProgress: createThrottle(cpuPercent) }))

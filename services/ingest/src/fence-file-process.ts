@@ -7,12 +7,16 @@ import { createPacker } from '@fencepost/match'
 import { type FenceFileNews, type FenceFileOrder, LOGGED_PROBLEMS } from './fence-file.ts'
 import type { ReaderMessage } from './fence-file-thread.ts'
 import { createPacer } from './pacer.ts'
+import { createThrottle } from './throttle.ts'
 
 const CHUNK_BYTES = 1024 * 1024
+/** Of a pipe on Linux, so that no write waits for a reader. */
+const PIPE_BYTES = 64 * 1024
 const STDOUT = 1
 
-const { path, invalid, progressMs } = JSON.parse(process.argv[2] ?? '{}') as FenceFileOrder
+const { path, invalid, progressMs, cpuPercent } = JSON.parse(process.argv[2] ?? '{}') as FenceFileOrder
 const isProgressDue = createPacer(progressMs, Date.now)
+const throttle = createThrottle(cpuPercent)
 const parent = process.ppid
 
 try {
@@ -23,10 +27,18 @@ try {
 process.disconnect?.()
 
 function readFences(): void {
-  const packer = createPacker({ onProgress: (indexed) => tellWhenDue(() => ({ indexed })) })
+  const packer = createPacker({
+    onProgress(indexed) {
+      throttle()
+      tellWhenDue(() => ({ indexed }))
+    },
+  })
   const loader = createFenceLoader({ invalid, maxProblems: LOGGED_PROBLEMS, onFence: (fence) => packer.add(fence) })
   const splitter = createFeatureSplitter({
-    feature: (value, position) => loader.add(value, position),
+    feature(value, position) {
+      loader.add(value, position)
+      throttle()
+    },
     oversized: (position) => loader.leaveOut(position, 'too_large'),
   })
   const file = openSync(path, 'r')
@@ -46,7 +58,8 @@ function readFences(): void {
   const problems = loader.finish()
   const image = new Uint8Array(packer.finish())
   tell({ made: { bytes: image.length, ...problems } })
-  for (let at = 0; at < image.length; ) at += writeSync(STDOUT, image, at, Math.min(CHUNK_BYTES, image.length - at))
+  for (let at = 0; at < image.length; throttle())
+    at += writeSync(STDOUT, image, at, Math.min(PIPE_BYTES, image.length - at))
 }
 
 function tellWhenDue(news: () => FenceFileNews): void {

@@ -16,6 +16,8 @@ export interface FenceFileOrder {
   readonly heapMb: number
   /** Shortest time between two messages of progress. */
   readonly progressMs: number
+  /** See FenceFileOptions. */
+  readonly cpuPercent: number
 }
 
 /** How far the thread is. */
@@ -70,6 +72,8 @@ export interface FenceFileOptions {
   readonly progressMs?: number
   /** Bound of the heap that reads and indexes. A file that needs more is refused, and the node lives on. */
   readonly heapMb?: number
+  /** Of the time that it takes so much is spent on it, the rest left to others: for a load while requests are served. */
+  readonly cpuPercent?: number
 }
 
 /** At most this many lines about single fences in the log; the rest is counted in one. */
@@ -91,8 +95,8 @@ export async function loadFenceFile(
   options: FenceFileOptions = {},
 ): Promise<PackedFences> {
   if (path === undefined) return packFences([])
-  const { progressMs = PROGRESS_MS, heapMb = HEAP_MB, indexPath = null } = options
-  const order = { path, invalid, indexPath, heapMb, progressMs }
+  const { progressMs = PROGRESS_MS, heapMb = HEAP_MB, indexPath = null, cpuPercent = 100 } = options
+  const order = { path, invalid, indexPath, heapMb, progressMs, cpuPercent }
   const answer = await inThread(order, (news) => logNews(news, indexPath, logger))
   if ('error' in answer) throw new Error(answer.error)
   if (answer.isKept) logger.info({ index: indexPath }, 'fences taken from the index that was kept')

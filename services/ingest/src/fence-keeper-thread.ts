@@ -1,9 +1,11 @@
 // The thread behind fence-keeper.ts: knows what has changed since the base, makes the delta of it, and has a new base built when that
 // is worth it.
-import { parentPort, Worker } from 'node:worker_threads'
+import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { type CompactionJob, type FenceChange, LiveFences } from '@fencepost/match'
-import type { KeeperOrder, KeeperReply } from './fence-keeper.ts'
+import type { BuilderData } from './fence-builder-thread.ts'
+import type { KeeperData, KeeperOrder, KeeperReply } from './fence-keeper.ts'
 
+const { buildCpuPercent } = workerData as KeeperData
 /** After a build that failed so many changes more are awaited before another is tried. */
 const PATIENCE = 4096
 
@@ -69,7 +71,10 @@ function pack(): void {
 
 /** Changes that come meanwhile are not lost: they stay changes to the new base. */
 function build(fences: LiveFences, job: CompactionJob, upTo: number): void {
-  const thread = new Worker(new URL('./fence-builder-thread.js', import.meta.url), { workerData: job, execArgv: [] })
+  const thread = new Worker(new URL('./fence-builder-thread.js', import.meta.url), {
+    workerData: { job, cpuPercent: buildCpuPercent } satisfies BuilderData,
+    execArgv: [],
+  })
   builder = thread
   thread.once('message', (image: SharedArrayBuffer) => {
     if (builder !== thread) return

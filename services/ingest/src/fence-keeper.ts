@@ -23,7 +23,14 @@ export interface FenceKeeperOptions {
   readonly first: PackedFences
   /** Puts in force. */
   readonly publish: (packed: PackedFences) => void
+  /** Part of the time that a new base is made with, in percent. */
+  readonly buildCpuPercent: number
   readonly logger: Logger
+}
+
+/** What the thread is given at its start. */
+export interface KeeperData {
+  readonly buildCpuPercent: number
 }
 
 /** To the thread, in this order: a base, then changes to it. */
@@ -71,7 +78,8 @@ interface Step {
 }
 
 /** Nothing is started before `begin` or the first change. */
-export function createFenceKeeper({ first, publish, logger }: FenceKeeperOptions): FenceKeeper {
+export function createFenceKeeper(options: FenceKeeperOptions): FenceKeeper {
+  const { first, publish, buildCpuPercent, logger } = options
   let base = first
   let generation = 0
   let worker: Worker | null = null
@@ -87,7 +95,10 @@ export function createFenceKeeper({ first, publish, logger }: FenceKeeperOptions
   let isSending = false
 
   function start(): Worker {
-    const thread = new Worker(new URL('./fence-keeper-thread.js', import.meta.url), { execArgv: [] })
+    const thread = new Worker(new URL('./fence-keeper-thread.js', import.meta.url), {
+      workerData: { buildCpuPercent } satisfies KeeperData,
+      execArgv: [],
+    })
     thread.on('message', receive)
     thread.on('error', (error) => logger.error({ error: error.message }, 'the thread that keeps the fences failed'))
     thread.once('exit', (code) => {

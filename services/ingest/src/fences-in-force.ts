@@ -26,11 +26,14 @@ export interface FencesInForce {
 }
 
 export function createFencesInForce(options: {
-  readonly loadFences: () => Promise<PackedFences>
+  /** Given the part of the time that it may spend on it, in percent. */
+  readonly loadFences: (cpuPercent: number) => Promise<PackedFences>
+  /** That part for a load while others are in force; the first has all of it. */
+  readonly buildCpuPercent: number
   readonly logger: Logger
   readonly clock?: Clock
 }): FencesInForce {
-  const { loadFences, logger, clock = Date.now } = options
+  const { loadFences, buildCpuPercent, logger, clock = Date.now } = options
   let packed = packFences([])
   let index = openFenceIndex(packed)
   let listener: (packed: PackedFences) => void = () => {}
@@ -44,7 +47,7 @@ export function createFencesInForce(options: {
 
   async function load(): Promise<void> {
     const turn = ++begun
-    const next = await loadFences()
+    const next = await loadFences(loadedAt === 0 ? 100 : buildCpuPercent)
     if (turn < inForce) return // the first load was overtaken by a reload, which read what is newer
     inForce = turn
     publish(next)

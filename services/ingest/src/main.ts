@@ -25,7 +25,8 @@ try {
     pseudonymKey: parseKey('FENCEPOST_PSEUDONYM_KEY', config.pseudonymKey),
     oldPseudonymKeys: parseKeys('FENCEPOST_PSEUDONYM_KEYS_OLD', config.oldPseudonymKeys ?? ''),
     recipients: readRegister(config.recipients),
-    loadFences: () => loadFenceFile(config.fences, config.fencesInvalid, logger, { indexPath: config.indexFile }),
+    loadFences: (cpuPercent) =>
+      loadFenceFile(config.fences, config.fencesInvalid, logger, { indexPath: config.indexFile, cpuPercent }),
   })
   runUntilSignal({
     stop: (deadlineMs) => node.stop(deadlineMs),

@@ -110,6 +110,16 @@ describe('a file of several chunks', () => {
   })
 })
 
+it('rests meanwhile if told to, and the index is the same', async () => {
+  const path = fileOf(COLLECTION)
+  const logger: Logger = { info() {}, warn() {}, error() {} }
+  const [fast, slow] = [
+    await loadFenceFile(path, 'fail', logger),
+    await loadFenceFile(path, 'fail', logger, { cpuPercent: 20 }),
+  ]
+  expect(Buffer.from(slow.base).equals(Buffer.from(fast.base))).toBe(true)
+})
+
 describe('the heap of the thread', () => {
   const HEAP_MB = 16
 

@@ -34,6 +34,7 @@ function keep(first = FIRST): Kept {
   const logger: Logger = { info() {}, warn() {}, error: (_, message) => void errors.push(message) }
   keeper = createFenceKeeper({
     first,
+    buildCpuPercent: 50,
     publish(packed) {
       published.push(packed)
       for (const watcher of watchers) watcher(packed)

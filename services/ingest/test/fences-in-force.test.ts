@@ -5,11 +5,12 @@ import { circle } from './node-kit.ts'
 
 /** A loader whose loads settle when the test says so, and what is in force with it. */
 function held() {
-  const loads: { settle: (packed: PackedFences) => void; fail: (error: Error) => void }[] = []
+  const loads: { percent: number; settle: (packed: PackedFences) => void; fail: (error: Error) => void }[] = []
   const logged: string[] = []
   const log = (_: unknown, msg: string): void => void logged.push(msg)
   const fences = createFencesInForce({
-    loadFences: () => new Promise((settle, fail) => loads.push({ settle, fail })),
+    loadFences: (percent) => new Promise((settle, fail) => loads.push({ percent, settle, fail })),
+    buildCpuPercent: 40,
     logger: { info: log, warn: log, error: log },
     clock: () => 7,
   })
@@ -27,6 +28,17 @@ describe('the fences in force', () => {
     loads[0]?.settle(ONE)
     await loaded
     expect([fences.index().size, fences.loadedAt()]).toEqual([1, 7])
+  })
+
+  it('are loaded with all of the time at first, and with a part of it while there are others', async () => {
+    const { fences, loads } = held()
+    for (const settle of [false, true, true]) {
+      const loading = fences.reload()
+      if (settle) loads.at(-1)?.settle(ONE)
+      else loads.at(-1)?.fail(new Error('is not there yet'))
+      await loading
+    }
+    expect(loads.map(({ percent }) => percent)).toEqual([100, 100, 40])
   })
 
   it('stay when a reload fails, with the reason until one succeeds', async () => {

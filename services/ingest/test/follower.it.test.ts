@@ -46,6 +46,7 @@ async function following(disk?: string) {
   })
   const inForce = new Map<string, number>()
   const updates: FeedUpdate[] = []
+  const percents: number[] = []
   let loads = 0
   const follower = createFollower({
     feed,
@@ -57,7 +58,9 @@ async function following(disk?: string) {
     retention: () => null,
     withFences: true,
     fencesPath,
-    async loadFile(path) {
+    buildCpuPercent: 50,
+    async loadFile(path, cpuPercent) {
+      percents.push(cpuPercent)
       const features = readFileSync(path, 'utf8')
         .trimEnd()
         .split('\n')
@@ -89,7 +92,7 @@ async function following(disk?: string) {
   const { base } = await follower.load()
   if (base.byteLength > 0) for (const id of loaded) inForce.set(id, 0)
   follower.start()
-  return { feed: real, bent, inForce, updates, follower, loads: () => loads, disk: folder, fencesPath }
+  return { feed: real, bent, inForce, updates, follower, loads: () => loads, percents, disk: folder, fencesPath }
 }
 
 const ids = (map: ReadonlyMap<string, number>): string[] => [...map.keys()].sort()

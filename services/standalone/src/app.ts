@@ -69,14 +69,14 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
       },
       privacy: privacy === null ? null : privacyKitOf(privacy, { rootKey, recipients }),
     })
+  const indexPath = config.indexFile ?? folder.at('fences.index')
   const shared = {
     config,
     feed: {
       feed,
       withFences,
       fencesPath: folder.at('feed-fences.ndjson'),
-      loadFile: (path: string) =>
-        loadFenceFile(path, 'skip', logger, { indexPath: config.indexFile ?? folder.at('fences.index') }),
+      loadFile: (path: string, cpuPercent: number) => loadFenceFile(path, 'skip', logger, { indexPath, cpuPercent }),
     },
     addRoutes: addControl,
     ...(presence === null ? {} : { presence }),
@@ -85,10 +85,8 @@ export function createStandalone(config: StandaloneConfig, logger: Logger): Fenc
     rootKey,
     pseudonymKey: secret('FENCEPOST_PSEUDONYM_KEY', 'pseudonym', config.pseudonymKey),
     oldPseudonymKeys: parseKeys('FENCEPOST_PSEUDONYM_KEYS_OLD', config.oldPseudonymKeys ?? ''),
-    loadFences: () =>
-      loadFenceFile(config.fences, config.fencesInvalid, logger, {
-        indexPath: config.indexFile ?? folder.at('fences.index'),
-      }),
+    loadFences: (cpuPercent: number) =>
+      loadFenceFile(config.fences, config.fencesInvalid, logger, { indexPath, cpuPercent }),
   }
 
   if (config.sink === 'kafka') return createNode({ ...shared, sink: { kafka: kafkaConfig(config) } })

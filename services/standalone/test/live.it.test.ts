@@ -52,7 +52,7 @@ async function ask({ adminPort }: Running, method: string, path: string, body?: 
 
 /** Resolves when every node has taken the step that an answer names. */
 async function taken(running: Running, { json }: { json: Record<string, unknown> }): Promise<void> {
-  const status = await ask(running, 'GET', `/v1/feed/status?seq=${json['seq']}&wait_ms=10000`)
+  const status = await ask(running, 'GET', `/v1/feed/status?seq=${json['seq']}&wait_ms=30000`)
   expect(status.json).toMatchObject({ reached: true })
 }
 

@@ -26,8 +26,10 @@ export interface FollowerParts {
   readonly withFences: boolean
   /** Where the last good load is kept, its fences one feature a line: what a start without the feed begins with. */
   readonly fencesPath: string
-  /** Reads and indexes such a file where no request waits for it. */
-  readonly loadFile: (path: string) => Promise<PackedFences>
+  /** Reads and indexes such a file where no request waits for it, with so much of the time. */
+  readonly loadFile: (path: string, cpuPercent: number) => Promise<PackedFences>
+  /** How much, once there is something in force. */
+  readonly buildCpuPercent: number
   readonly publishIndex: (packed: PackedFences) => void
   readonly applyFences: (changes: readonly FenceChange[]) => Promise<void>
   readonly publishView: (update: FeedUpdate) => void
@@ -108,7 +110,8 @@ export function createFollower(parts: FollowerParts): Follower {
 
   async function packedFrom(path: string | null): Promise<PackedFences | null> {
     if (!withFences) return null
-    return path === null ? packFences([]) : parts.loadFile(path)
+    if (path === null) return packFences([])
+    return parts.loadFile(path, head === null ? 100 : parts.buildCpuPercent)
   }
 
   /** What is put in force with the fences of that load. */

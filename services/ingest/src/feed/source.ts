@@ -18,7 +18,7 @@ export function feedOf(config: IngestConfig, logger: Logger): { readonly feed?: 
       // Fences of a file are the operator's.
       withFences: config.fences === undefined,
       fencesPath: join(dataDir, 'feed-fences.ndjson'),
-      loadFile: (path) => loadFenceFile(path, 'skip', logger, { indexPath }),
+      loadFile: (path, cpuPercent) => loadFenceFile(path, 'skip', logger, { indexPath, cpuPercent }),
     },
   }
 }
