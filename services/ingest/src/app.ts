@@ -1,7 +1,7 @@
 // One node, composed top to bottom: what it is made of, the order it starts in, and what it lets go of when it stops.
 
 import { randomBytes } from 'node:crypto'
-import type { FenceChange, PackedFences } from '@fencepost/match'
+import type { PackedFences } from '@fencepost/match'
 import type { CampaignBook } from '@fencepost/match/eligibility'
 import type { Clock, EventSink, FenceFeed, FenceIndex, Logger } from '@fencepost/model'
 import type { RecipientEntry } from '@fencepost/policy'
@@ -11,6 +11,7 @@ import { addAdminRoutes, createGuard, type Guard, isLoopback, type Readiness } f
 import type { KafkaConfig, NodeConfig } from './config.ts'
 import { createFeedView } from './feed/feed-view.ts'
 import { createFollower } from './feed/follower.ts'
+import type { FenceEdit } from './fence-edit.ts'
 import { createFenceKeeper } from './fence-keeper.ts'
 import { createFencesInForce } from './fences-in-force.ts'
 import { addKafkaMetrics } from './kafka-sink.ts'
@@ -84,7 +85,7 @@ export interface FencepostNode {
    *
    * @throws Error (rejects) when they cannot be made, and RangeError when too many wait; the fences in force stay
    */
-  applyFences(changes: readonly FenceChange[]): Promise<void>
+  applyFences(changes: readonly FenceEdit[]): Promise<void>
 }
 
 /** Where the node is on its way from start to stop. */

@@ -3,6 +3,7 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { type CompactionJob, type FenceChange, LiveFences } from '@fencepost/match'
 import type { BuilderData } from './fence-builder-thread.ts'
+import { changeOf, type FenceEdit } from './fence-edit.ts'
 import type { KeeperData, KeeperOrder, KeeperReply } from './fence-keeper.ts'
 
 const { buildCpuPercent } = workerData as KeeperData
@@ -40,8 +41,8 @@ function begin(next: number, base: SharedArrayBuffer): void {
   builder = null
 }
 
-function take(changes: readonly FenceChange[], stepEnd: number | null, fold: boolean): void {
-  for (const change of changes) step.push(change)
+function take(changes: readonly FenceEdit[], stepEnd: number | null, fold: boolean): void {
+  for (const change of changes) step.push(changeOf(change, (unusable) => tell({ unusable })))
   if (stepEnd === null) return
   live?.apply(step)
   step = []

@@ -1,8 +1,9 @@
 // Single changes of the fences in force, made in a thread of their own: the main thread hands changes over, and puts in force what
 // comes back.
 import { Worker } from 'node:worker_threads'
-import type { FenceChange, PackedFences } from '@fencepost/match'
+import type { PackedFences } from '@fencepost/match'
 import type { Logger } from '@fencepost/model'
+import { type FenceEdit, fenceOf, type UnusableFence } from './fence-edit.ts'
 
 export interface FenceKeeper {
   /**
@@ -11,7 +12,7 @@ export interface FenceKeeper {
    *
    * @throws Error (rejects) when too many changes wait, when the thread ended over them, and after `stop`; the fences in force stay
    */
-  apply(changes: readonly FenceChange[]): Promise<void>
+  apply(changes: readonly FenceEdit[]): Promise<void>
   /** Starts the thread before the first change, which then need not wait for it. */
   begin(): void
   /** Other fences are in force, all of them: earlier changes are gone, and those that wait are made to the new ones. */
@@ -38,7 +39,7 @@ export type KeeperOrder =
   | { readonly generation: number; readonly base: SharedArrayBuffer }
   | {
       readonly generation: number
-      readonly changes: readonly FenceChange[]
+      readonly changes: readonly FenceEdit[]
       /** Number of the last change of a step, or null: there is more of it to come. */
       readonly stepEnd: number | null
       /** Fold what has changed into a new base, few as it may be. */
@@ -59,6 +60,7 @@ export type KeeperReply =
     }
   | { readonly generation: number; readonly failed: string }
   | { readonly problem: string }
+  | { readonly unusable: UnusableFence }
 
 /** Changes that are not in a base yet: what another thread would have to be told, and what has to be packed at every step. */
 const MAX_CHANGES = 200_000
@@ -70,7 +72,7 @@ const CHUNK = 512
 const DELTA = 'the fences in force were put there with changes of their own: load them first'
 
 interface Step {
-  readonly changes: readonly FenceChange[]
+  readonly changes: readonly FenceEdit[]
   /** Number of its last change. */
   readonly last: number
   readonly resolve: () => void
@@ -85,7 +87,7 @@ export function createFenceKeeper(options: FenceKeeperOptions): FenceKeeper {
   let worker: Worker | null = null
   let stopped = false
   /** What is in force but in no base yet, by fence: its last change, with its number. */
-  let made = new Map<string, { readonly change: FenceChange; readonly number: number }>()
+  let made = new Map<string, { readonly change: FenceEdit; readonly number: number }>()
   /** Asked for and not in force. */
   let waiting: Step[] = []
   let waitingChanges = 0
@@ -120,7 +122,7 @@ export function createFenceKeeper(options: FenceKeeperOptions): FenceKeeper {
     send()
   }
 
-  function queue(changes: readonly FenceChange[], last: number): void {
+  function queue(changes: readonly FenceEdit[], last: number): void {
     const fold = made.size + waitingChanges > FOLD_FROM
     for (let at = 0; at < changes.length; at += CHUNK) {
       const stepEnd = at + CHUNK < changes.length ? null : last
@@ -146,6 +148,10 @@ export function createFenceKeeper(options: FenceKeeperOptions): FenceKeeper {
       logger.error({ error: reply.problem }, 'changed fences not folded into a new index; they stay changes')
       return
     }
+    if ('unusable' in reply) {
+      logger.error({ ...reply.unusable }, 'a changed fence cannot be used and is left out')
+      return
+    }
     if (reply.generation !== generation) return
     if ('failed' in reply) {
       void refuse(reply.failed)
@@ -168,7 +174,7 @@ export function createFenceKeeper(options: FenceKeeperOptions): FenceKeeper {
   function note({ changes, last }: Step): void {
     waitingChanges -= changes.length
     changes.forEach((change, i) => {
-      const { id, tenant } = 'put' in change ? change.put : change.remove
+      const { id, tenant } = fenceOf(change)
       const key = JSON.stringify([tenant, id])
       made.delete(key) // so that the map stays in order of the numbers
       made.set(key, { change, number: last - changes.length + 1 + i })

@@ -9,6 +9,7 @@ export {
   redisSettings,
 } from './config.ts'
 export { Counters } from './counters.ts'
+export type { FenceEdit } from './fence-edit.ts'
 export { type InvalidFences, loadFenceFile } from './fence-file.ts'
 export { InFlight } from './in-flight.ts'
 export { readIndexFile, writeIndexFile } from './index-file.ts'

@@ -2,6 +2,7 @@
 import { BaseIndex, type FenceChange, openFenceIndex, type PackedFences, packDelta, packFences } from '@fencepost/match'
 import { type Fence, type FenceIndex, type Logger, SlotList } from '@fencepost/model'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { FenceEdit } from '../dist/fence-edit.js'
 import { createFenceKeeper, type FenceKeeper } from '../dist/fence-keeper.js'
 import { circle } from './node-kit.ts'
 
@@ -159,6 +160,32 @@ describe('the keeper of the fences', () => {
     expect([at(FREE), at(FREE + 1)]).toEqual([['kept'], []])
     await keeper.apply([put(fenceAt(FREE + 2, 'after'))])
     expect([at(FREE), at(FREE + 1), at(FREE + 2), at(5)]).toEqual([['kept'], [], ['after'], []])
+  })
+
+  it('reads features, and leaves out the fence of one that cannot be used', async () => {
+    const { keeper, errors, at } = keep()
+    const feature = (geometry: object | null): string => {
+      const properties = { radius_m: 100, name: 'a shop' }
+      return JSON.stringify({ type: 'Feature', id: 'not this', properties, geometry })
+    }
+    const point = (i: number): object => ({ type: 'Point', coordinates: place(i) })
+    const edit = (id: string, text: string): FenceEdit => ({ feature: text, id, tenant: 'acme' })
+    await keeper.apply([
+      edit('f7', feature(point(FREE))),
+      edit('f8', feature(null)),
+      edit('f9', '{'),
+      remove('f10'),
+      put(fenceAt(11, 'more')),
+    ])
+    const expected = [[], ['f7'], [], [], [], ['f11', 'more'], ['f12']]
+    expect([7, FREE, 8, 9, 10, 11, 12].map(at)).toEqual(expected)
+    expect(errors).toEqual(Array(2).fill('a changed fence cannot be used and is left out'))
+    // All of it is made again when the thread has to begin anew.
+    const failed = keeper.apply([put({ ...fenceAt(1), shape: {} as never })])
+    await expect(failed).rejects.toThrow('cannot be indexed')
+    await keeper.apply([put(fenceAt(13, 'later'))])
+    expect([7, FREE, 8, 9, 10, 11, 12].map(at)).toEqual(expected)
+    expect(at(13)).toEqual(['f13', 'later'])
   })
 
   it('survives the end of its thread', async () => {

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createLmdbFeed } from '@fencepost/embedded'
 import { loadFences } from '@fencepost/geo'
-import { type FenceChange, type PackedFences, packFences } from '@fencepost/match'
+import { type PackedFences, packFences } from '@fencepost/match'
 import {
   type DocChange,
   type FeedAction,
@@ -16,6 +16,7 @@ import { removeFolder, tempFolder } from '@fencepost/testbed'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import type { FeedUpdate } from '../src/feed/feed-view.ts'
 import { createFollower } from '../src/feed/follower.ts'
+import { changeOf } from '../src/fence-edit.ts'
 
 const AUDIT = { at: 0, who: 'test', what: 'test', tenant: 'acme' }
 
@@ -74,8 +75,8 @@ async function following(disk?: string) {
       inForce.clear()
       if (packed.base.byteLength > 0) for (const id of loaded) inForce.set(id, 0)
     },
-    async applyFences(changes: readonly FenceChange[]) {
-      for (const change of changes) {
+    async applyFences(edits) {
+      for (const change of edits.map((edit) => changeOf(edit, () => {}))) {
         if ('put' in change) inForce.set(change.put.id, change.put.version)
         else inForce.delete(change.remove.id)
       }

@@ -1,8 +1,7 @@
 // Follows the feed: loads all of it, then step by step, each only if it was made from what is here. Whatever does not fit ends in a load
 // of all of it, beside what is in force; whatever fails leaves in force what was.
 
-import { normaliseFeature } from '@fencepost/geo'
-import { type FenceChange, type PackedFences, packFences } from '@fencepost/match'
+import { type PackedFences, packFences } from '@fencepost/match'
 import {
   type Clock,
   type DocChange,
@@ -12,6 +11,7 @@ import {
   isNextStep,
   type Logger,
 } from '@fencepost/model'
+import type { FenceEdit } from '../fence-edit.ts'
 import type { FeedUpdate } from './feed-view.ts'
 import { createLastGood, type Kept } from './last-good.ts'
 import { isOurs, isUsable } from './usable.ts'
@@ -31,7 +31,7 @@ export interface FollowerParts {
   /** How much, once there is something in force. */
   readonly buildCpuPercent: number
   readonly publishIndex: (packed: PackedFences) => void
-  readonly applyFences: (changes: readonly FenceChange[]) => Promise<void>
+  readonly applyFences: (changes: readonly FenceEdit[]) => Promise<void>
   readonly publishView: (update: FeedUpdate) => void
   /** Since when the oldest batch has been under way, epoch ms, or null: none is. */
   readonly inFlightSince: () => number | null
@@ -176,7 +176,7 @@ export function createFollower(parts: FollowerParts): Follower {
   async function take(step: FeedStep): Promise<boolean> {
     const { epoch, hash: prev } = head as FeedHead
     const docs = 'docs' in step.action ? step.action.docs.filter(isOurs).flatMap(usable) : []
-    const changes = withFences ? docs.flatMap(fenceChange) : []
+    const changes = withFences ? docs.flatMap(fenceEdit) : []
     if (changes.length > 0) await parts.applyFences(changes)
     const side = docs.filter(({ kind }) => kind !== 'fence')
     parts.publishView({ isWhole: false, docs: side, place: { epoch, seq: step.seq } })
@@ -190,18 +190,6 @@ export function createFollower(parts: FollowerParts): Follower {
     logger.error({ kind: doc.kind, id: doc.id }, 'a document of the feed cannot be used and is left out')
     // Without its rules a tenant would have the usual ones, which may permit more.
     return doc.kind === 'tenant' ? [] : [{ ...doc, body: null }]
-  }
-
-  function fenceChange({ kind, tenant, id, body }: DocChange): FenceChange[] {
-    if (kind !== 'fence') return []
-    if (body === null) return [{ remove: { id, tenant } }]
-    try {
-      const fence = normaliseFeature(JSON.parse(body), { position: 0, repair: false })
-      return [{ put: { ...fence, id, tenant } }]
-    } catch (error) {
-      logger.error({ fence: id, error: textOf(error) }, 'a fence of the feed cannot be used and is left out')
-      return [{ remove: { id, tenant } }]
-    }
   }
 
   function look(): void {
@@ -296,6 +284,11 @@ export function createFollower(parts: FollowerParts): Follower {
 /** Is this the beginning of an epoch, or an earlier place of the same one, and was there more before? */
 function hasLess(now: FeedHead, had: FeedHead | null): boolean {
   return had !== null && now.seq < had.seq && (now.seq === 0 || now.epoch === had.epoch)
+}
+
+function fenceEdit({ kind, tenant, id, body }: DocChange): FenceEdit[] {
+  if (kind !== 'fence') return []
+  return [body === null ? { remove: { id, tenant } } : { feature: body, id, tenant }]
 }
 
 function textOf(error: unknown): string {
