@@ -20,6 +20,7 @@ mixture, and of the new alone once the change is in force, else the run fails. A
   --threads <n>    serving threads (1)
   --swaps <n>      of each kind (8)
   --rate <n>       requests a second (a quarter of what was measured first)
+  --build-cpu <n>  percent of the time that an index is made with (the node's default)
   --json <file>    where the result goes (bench/out/bench-swap.json)
   --help
 `
@@ -51,6 +52,7 @@ interface Args {
   readonly threads: number
   readonly swaps: number
   readonly rate: number | null
+  readonly buildCpu: number | null
   readonly json: string
 }
 
@@ -62,6 +64,7 @@ function read(): Args | null {
         threads: { type: 'string', default: '1' },
         swaps: { type: 'string', default: '8' },
         rate: { type: 'string' },
+        'build-cpu': { type: 'string' },
         json: { type: 'string', default: DEFAULT_JSON },
         help: { type: 'boolean' },
       },
@@ -76,11 +79,14 @@ function read(): Args | null {
         throw new RangeError(`--${name} must be ${min}..${max}, got "${text}"`)
       return value
     }
+    const optional = (name: string, text: string | undefined, max: number): number | null =>
+      text === undefined ? null : whole(name, text, 1, max)
     return {
       fences: whole('fences', values.fences, 4000, 2_000_000),
       threads: whole('threads', values.threads, 1, 64),
       swaps: whole('swaps', values.swaps, 2, 1000),
-      rate: values.rate === undefined ? null : whole('rate', values.rate, 1, 1_000_000),
+      rate: optional('rate', values.rate, 1_000_000),
+      buildCpu: optional('build-cpu', values['build-cpu'], 100),
       json: values.json,
     }
   } catch (error) {
@@ -127,7 +133,7 @@ async function main(args: Args): Promise<void> {
   }
 }
 
-function environment({ threads }: Args, file: string): Record<string, string> {
+function environment({ threads, buildCpu }: Args, file: string): Record<string, string> {
   return {
     FENCES_FILE: file,
     FENCEPOST_HOST: '127.0.0.1',
@@ -135,6 +141,7 @@ function environment({ threads }: Args, file: string): Record<string, string> {
     FENCEPOST_ADMIN_PORT: '0',
     FENCEPOST_THREADS: String(threads),
     FENCEPOST_SDK_KEYS: `${SWAP_TENANT}:${KEY}`,
+    ...(buildCpu === null ? {} : { FENCEPOST_BUILD_CPU_PERCENT: String(buildCpu) }),
   }
 }
 

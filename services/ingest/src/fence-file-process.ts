@@ -24,7 +24,7 @@ try {
 } catch (error) {
   tell({ error: `${path}: ${error instanceof Error ? error.message : String(error)}` })
 }
-process.disconnect?.()
+// Not to be disconnected: it ends by itself once all that it has said is written.
 
 function readFences(): void {
   const packer = createPacker({

@@ -23,8 +23,8 @@ export type ReaderMessage =
 
 const READER = fileURLToPath(new URL('./fence-file-process.js', import.meta.url))
 /**
- * For a process that rests in between: its one thread then does everything, as no other would rest with it, and collects its garbage often
- * and little at a time. That takes a sixth longer.
+ * For a process that rests in between: its one thread does everything, as no other would rest with it, and collects garbage often and little
+ * at a time.
  */
 const RESTING = ['--single-threaded', '--max-semi-space-size=1']
 /** All of the environment that the process is given: nothing of what this one keeps secret. */
@@ -115,7 +115,10 @@ function make(order: FenceFileOrder, tell: Tell): Promise<SharedArrayBuffer> {
       stderr = (stderr + text).slice(-STDERR_BYTES)
     })
     reader.once('error', reject)
-    reader.once('close', (code, signal) => {
+    // What it has said may still be on its way when it has ended.
+    const saidAll = new Promise((said) => reader.once('disconnect', said))
+    reader.once('close', async (code, signal) => {
+      await saidAll
       early = []
       if (made !== null && image !== null && at === made.bytes) {
         const base = image.buffer as SharedArrayBuffer

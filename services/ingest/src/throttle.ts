@@ -6,8 +6,8 @@ const SLICE_MS = 1
 
 /**
  * Returns a function to be called again and again while working, which now and then blocks the thread: of the time from its first call on
- * only `percent` is spent working. A lower priority alone does not do that: the cores are warm and taken when a request comes, the
- * scheduler lets whoever runs finish a slice, and a container or a virtual machine is given only so much time.
+ * only `percent` is spent working. A lower priority alone is not enough: many kernels let whoever runs finish a slice of milliseconds before a
+ * request gets the core, and a host makes a container or a virtual machine pause that never does so itself.
  */
 export function createThrottle(
   percent: number,

@@ -71,7 +71,7 @@ describe('a file of several chunks', () => {
     ['text sequences', lines.map((line) => `\u001e${line}\n`).join('')],
   ])('is served as it would be if it had been read at once: %s', async (_, text) => {
     expect(text.length).toBeGreaterThan(2 * 1024 * 1024)
-    const { index, lines: logged } = await load(fileOf(text), 'fail')
+    const { index, lines: logged } = await load(fileOf(text), 'fail', { progressMs: 600_000 })
     expect(logged).toEqual([])
     expect(index.size).toBe(COUNT)
     const [got, wanted] = [new SlotList(), new SlotList()]
