@@ -75,7 +75,7 @@ export const nodeSettings = {
   }),
   buildCpuPercent: setting.int({
     env: 'FENCEPOST_BUILD_CPU_PERCENT',
-    default: 40,
+    default: 33,
     min: 1,
     max: 100,
     unit: '%',
