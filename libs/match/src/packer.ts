@@ -41,7 +41,7 @@ export interface Packer {
 const TURNS = [-360, 360] as const
 /** A box moved by a turn is rounded; the exact test decides, so it may as well be a little larger. */
 const SHIFT_SLACK = 1e-9 / 360
-/** Of small pieces of work so many, less one, are done before it is told again; a power of two less one. */
+/** Of the number of a small piece of work: progress is told where these bits are 0. */
 const PROGRESS_MASK = 63
 
 export function createPacker(options: PackerOptions = {}): Packer {

@@ -10,7 +10,7 @@ import { createPacer } from './pacer.ts'
 import { createThrottle } from './throttle.ts'
 
 const CHUNK_BYTES = 1024 * 1024
-/** Of a pipe on Linux, so that no write waits for a reader. */
+/** What a pipe holds on Linux: between two of them it may rest. */
 const PIPE_BYTES = 64 * 1024
 const STDOUT = 1
 
